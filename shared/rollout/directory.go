@@ -1,0 +1,204 @@
+package rollout
+
+import "time"
+
+// What Graph says, in Microsoft's terms. Strings that Microsoft may extend stay
+// strings: an enum member unknown to an SDK must never turn into a known one.
+
+// Organization is the tenant itself.
+// Source: https://learn.microsoft.com/graph/api/resources/organization
+type Organization struct {
+	ID                string   `json:"id"`
+	DisplayName       string   `json:"displayName"`
+	PreferredLanguage string   `json:"preferredLanguage"`
+	CountryLetterCode string   `json:"countryLetterCode"`
+	InitialDomain     string   `json:"initialDomain"`
+	Domains           []string `json:"domains"`
+}
+
+// ServicePlan is a plan of a subscribed SKU that is in force: provisioning
+// Success in a SKU that is Enabled. Licences are found by plan, never by SKU name.
+// Source: https://learn.microsoft.com/graph/api/resources/subscribedsku
+type ServicePlan struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// The service plans that matter here.
+// Source: https://learn.microsoft.com/entra/identity/users/licensing-service-plan-reference
+const (
+	PlanEntraP1 = "41781fb2-bc02-4b7c-bd55-b576c07bb09d"
+	PlanEntraP2 = "eec0eb4f-6444-4f95-aba0-50c24d67f998"
+)
+
+// User is one row of /users.
+// Source: https://learn.microsoft.com/graph/api/resources/user
+type User struct {
+	ID                   string    `json:"id"`
+	UserPrincipalName    string    `json:"userPrincipalName"`
+	DisplayName          string    `json:"displayName"`
+	Mail                 string    `json:"mail"`
+	OtherMails           []string  `json:"otherMails"`
+	UserType             string    `json:"userType"` // Member, Guest, or empty
+	AccountEnabled       Fact      `json:"accountEnabled"`
+	Synced               Fact      `json:"synced"` // onPremisesSyncEnabled; null is No
+	Licensed             bool      `json:"licensed"`
+	PreferredLanguage    string    `json:"preferredLanguage"`
+	UsageLocation        string    `json:"usageLocation"`
+	Department           string    `json:"department"`
+	Created              time.Time `json:"created"`
+	LastSignIn           time.Time `json:"lastSignIn"`           // attempts count
+	LastNonInteractive   time.Time `json:"lastNonInteractive"`   //
+	LastSuccessfulSignIn time.Time `json:"lastSuccessfulSignIn"` //
+	// ActivityKnown is false where signInActivity could not be read (no P1), so
+	// that a zero LastSignIn means "not known" and not "never".
+	ActivityKnown bool `json:"activityKnown"`
+	// Purpose is mailboxSettings/userPurpose (user, shared, room, equipment ...);
+	// empty where it was not asked or there is no mailbox.
+	Purpose string `json:"purpose"`
+}
+
+// Registration is one row of the registration report. Disabled and deleted
+// accounts have none, so absence is not "no MFA".
+// Source: https://learn.microsoft.com/graph/api/resources/userregistrationdetails
+type Registration struct {
+	UserID        string    `json:"userId"`
+	IsAdmin       bool      `json:"isAdmin"`
+	MFARegistered Fact      `json:"mfaRegistered"`
+	MFACapable    Fact      `json:"mfaCapable"`
+	Methods       []string  `json:"methods"`
+	ReportedAt    time.Time `json:"reportedAt"` // when the row was refreshed, not when the person registered
+}
+
+// RoleAssignment gives a principal a directory role, now or (Eligible) when it
+// activates it through Privileged Identity Management.
+// Source: https://learn.microsoft.com/graph/api/resources/unifiedroleassignment
+type RoleAssignment struct {
+	PrincipalID      string `json:"principalId"` // a user or a role-assignable group
+	RoleDefinitionID string `json:"roleDefinitionId"`
+	DirectoryScopeID string `json:"directoryScopeId"` // "/" or an administrative unit
+	Eligible         bool   `json:"eligible"`
+}
+
+// Group is a group and the user ids that are in it transitively. Opened is
+// false for a group that could not be read: it proves nothing.
+type Group struct {
+	ID          string   `json:"id"`
+	DisplayName string   `json:"displayName"`
+	Members     []string `json:"members"`
+	Opened      bool     `json:"opened"`
+}
+
+// The three states of a Conditional Access policy.
+// Source: https://learn.microsoft.com/graph/api/resources/conditionalaccesspolicy
+const (
+	StateEnabled    = "enabled"
+	StateDisabled   = "disabled"
+	StateReportOnly = "enabledForReportingButNotEnforced"
+)
+
+// Policy is a Conditional Access policy as Graph wrote it: every list keeps the
+// original strings, known or not. It is only ever read; what Sallyport writes
+// is a [PolicyDraft] or a state.
+type Policy struct {
+	ID          string    `json:"id"`
+	DisplayName string    `json:"displayName"`
+	Description string    `json:"description"`
+	State       string    `json:"state"`
+	TemplateID  string    `json:"templateId"`
+	Created     time.Time `json:"created"`
+	Modified    time.Time `json:"modified"`
+
+	IncludeUsers  []string `json:"includeUsers"`
+	ExcludeUsers  []string `json:"excludeUsers"`
+	IncludeGroups []string `json:"includeGroups"`
+	ExcludeGroups []string `json:"excludeGroups"`
+	IncludeRoles  []string `json:"includeRoles"`
+	ExcludeRoles  []string `json:"excludeRoles"`
+	// IncludeGuests and ExcludeGuests are the guestOrExternalUserTypes, split at commas.
+	IncludeGuests []string `json:"includeGuests"`
+	ExcludeGuests []string `json:"excludeGuests"`
+
+	IncludeApplications []string `json:"includeApplications"`
+	ExcludeApplications []string `json:"excludeApplications"`
+	IncludeUserActions  []string `json:"includeUserActions"`
+	AuthContexts        []string `json:"authContexts"`
+	ClientAppTypes      []string `json:"clientAppTypes"`
+	// Narrowing names the other conditions that are set (platforms, locations,
+	// devices, signInRiskLevels, userRiskLevels, authenticationFlows, ...): a
+	// policy with one of them demands MFA only sometimes.
+	Narrowing []string `json:"narrowing"`
+
+	GrantOperator string   `json:"grantOperator"` // AND or OR
+	GrantControls []string `json:"grantControls"` // builtInControls, original strings
+	// OtherGrants names the grants that are no built-in control
+	// (customAuthenticationFactors, termsOfUse).
+	OtherGrants            []string `json:"otherGrants"`
+	AuthenticationStrength string   `json:"authenticationStrength"` // its id
+	SessionControls        []string `json:"sessionControls"`        // names of those that are set
+}
+
+// PolicyDraft is a policy that Sallyport asks Graph to create, report-only. It
+// knows no block control on purpose.
+type PolicyDraft struct {
+	Wave          string   `json:"wave"`
+	Marker        string   `json:"marker"` // stands in the description; found again after a create that timed out
+	DisplayName   string   `json:"displayName"`
+	Description   string   `json:"description"`
+	IncludeUsers  []string `json:"includeUsers"`
+	IncludeGroups []string `json:"includeGroups"`
+	IncludeRoles  []string `json:"includeRoles"`
+	ExcludeUsers  []string `json:"excludeUsers"`
+	ExcludeGroups []string `json:"excludeGroups"`
+	ExcludeRoles  []string `json:"excludeRoles"`
+}
+
+// SignIn is one row of the sign-in log. Rows arrive late and more than once:
+// key by ID, never by arrival.
+// Source: https://learn.microsoft.com/graph/api/resources/signin
+type SignIn struct {
+	ID                string          `json:"id"`
+	UserID            string          `json:"userId"`
+	UserPrincipalName string          `json:"userPrincipalName"`
+	CreatedAt         time.Time       `json:"createdAt"`
+	AppDisplayName    string          `json:"appDisplayName"`
+	ClientAppUsed     string          `json:"clientAppUsed"`
+	IPAddress         string          `json:"ipAddress"`
+	City              string          `json:"city"`
+	Country           string          `json:"country"`
+	ErrorCode         int             `json:"errorCode"`
+	FailureReason     string          `json:"failureReason"`
+	Interactive       bool            `json:"interactive"`
+	CAStatus          string          `json:"caStatus"`
+	Applied           []AppliedPolicy `json:"applied"`
+}
+
+// AppliedPolicy is what one policy said about one sign-in. Result keeps
+// Microsoft's string; unknownFutureValue is missing data, never "no impact".
+type AppliedPolicy struct {
+	ID     string `json:"id"`
+	Result string `json:"result"`
+}
+
+// Directory is one complete reading of a tenant, the audit's input. A listing
+// that could not be read to its end makes no Directory but an error; what the
+// tenant's licences do not offer is named in Missing.
+type Directory struct {
+	ReadAt           time.Time
+	Organization     Organization
+	Plans            []ServicePlan
+	Users            []User
+	Registrations    map[string]Registration // by user id
+	RoleAssignments  []RoleAssignment
+	Groups           map[string]Group // by id: every group that a policy or a role names
+	Policies         []Policy
+	SecurityDefaults bool
+	Missing          []MissingData
+}
+
+// MissingData is a listing that the tenant does not offer, and what follows.
+type MissingData struct {
+	Listing     string `json:"listing"`
+	Reason      string `json:"reason"`
+	Consequence string `json:"consequence"`
+}

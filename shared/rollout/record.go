@@ -1,0 +1,289 @@
+package rollout
+
+import "time"
+
+// What the table remembers of a rollout.
+
+// WaveState is where a wave stands.
+type WaveState string
+
+// The states of a wave. [Moves] lists the moves that are allowed between them.
+const (
+	WavePlanned    WaveState = "planned"
+	WaveAnnounced  WaveState = "announced"
+	WaveObserving  WaveState = "observing"
+	WaveHeld       WaveState = "held"
+	WaveEnforced   WaveState = "enforced"
+	WaveSettled    WaveState = "settled"
+	WavePaused     WaveState = "paused"
+	WaveRolledBack WaveState = "rolled back"
+)
+
+// Wave is the record of one wave.
+type Wave struct {
+	Name    string    `json:"name"`
+	State   WaveState `json:"state"`
+	Version int64     `json:"version"`
+	// AnnouncedAt, ObservedFrom, EnforcedAt and SettledAt are when the wave
+	// first entered that state; zero until then.
+	AnnouncedAt  time.Time `json:"announcedAt"`
+	ObservedFrom time.Time `json:"observedFrom"`
+	EnforcedAt   time.Time `json:"enforcedAt"`
+	SettledAt    time.Time `json:"settledAt"`
+	// BreakerTripped is set by monitor when the circuit breaker's limits are
+	// passed; enforce then puts the policy back to report-only.
+	BreakerTripped string `json:"breakerTripped"`
+	History        []Move `json:"history"`
+}
+
+// Move is one change of a wave's state.
+type Move struct {
+	From   WaveState `json:"from"`
+	To     WaveState `json:"to"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+	// Gates are the ids of the gates that failed, for a move to held.
+	Gates []string `json:"gates"`
+}
+
+// OwnedPolicy is a policy that Sallyport created: the only ones it writes.
+type OwnedPolicy struct {
+	Wave   string      `json:"wave"`
+	ID     string      `json:"id"`     // empty: the create is intended but not yet confirmed
+	Marker string      `json:"marker"` // stands in the policy's description
+	Draft  PolicyDraft `json:"draft"`  // what was announced
+	At     time.Time   `json:"at"`
+	// State is the state that Sallyport last wrote and read back.
+	State   string `json:"state"`
+	Version int64  `json:"version"`
+}
+
+// Purposes of the groups that Sallyport owns.
+const (
+	GroupReady  = "ready"  // everybody who is capable: members of the ready wave
+	GroupExempt = "exempt" // accounts left out until their exemption expires
+)
+
+// OwnedGroup is a group that Sallyport created: the only ones it fills.
+type OwnedGroup struct {
+	Purpose string    `json:"purpose"`
+	ID      string    `json:"id"` // empty: intended but not yet confirmed
+	Marker  string    `json:"marker"`
+	At      time.Time `json:"at"`
+	Version int64     `json:"version"`
+}
+
+// MessageKind names a message. Kinds to a person are in the first block.
+type MessageKind string
+
+// The kinds of message.
+const (
+	MessageAnnouncement MessageKind = "announcement"
+	MessageReady        MessageKind = "ready"    // to those already capable, instead of the announcement
+	MessageReminder     MessageKind = "reminder" // only to those who still have to act
+	MessageHoldout      MessageKind = "holdout"  // after the switch: how to get in
+
+	MessageHold     MessageKind = "hold"     // operator: a wave is held, why, and what to do
+	MessageSwitched MessageKind = "switched" // operator: a wave was switched
+	MessageRollback MessageKind = "rollback" // operator: the circuit breaker put a wave back
+	MessageLockOut  MessageKind = "lockOut"  // help desk: who is locked out and why
+	MessageDrill    MessageKind = "drill"    // operator: a drill is due, who should sign in
+	MessageClosing  MessageKind = "closing"  // operator: the closing summary
+	MessageAlert    MessageKind = "alert"    // security team: an emergency account was used
+)
+
+// ToPerson reports whether the kind goes to a person of the tenant, at most one
+// a day; the others go to the operator's addresses.
+func (k MessageKind) ToPerson() bool {
+	switch k {
+	case MessageAnnouncement, MessageReady, MessageReminder, MessageHoldout:
+		return true
+	}
+	return false
+}
+
+// MessageState is how far a message has come.
+type MessageState string
+
+// The states of a message. Sending is the moment of doubt: SES may or may not
+// have taken it; only SES's own events settle that.
+const (
+	MessageClaimed   MessageState = "claimed"
+	MessageSending   MessageState = "sending"
+	MessageSent      MessageState = "sent"
+	MessageDelivered MessageState = "delivered"
+	MessageBounced   MessageState = "bounced"
+	MessageDropped   MessageState = "dropped" // no longer true at send time, or no address
+)
+
+// Message is one message to one recipient. Its ID is derived from what it is,
+// so that claiming it twice is impossible.
+type Message struct {
+	ID      string            `json:"id"`
+	Kind    MessageKind       `json:"kind"`
+	Account string            `json:"account"` // the person; empty for the operator's
+	Wave    string            `json:"wave"`
+	Window  int               `json:"window"` // a reminder's window: days before the deadline
+	Subject string            `json:"subject"`
+	Day     Date              `json:"day"` // the tenant's day on which it was claimed
+	State   MessageState      `json:"state"`
+	Reason  string            `json:"reason"`
+	Details map[string]string `json:"details"` // what an operator's message says, by name
+
+	ClaimedAt time.Time `json:"claimedAt"`
+	SendingAt time.Time `json:"sendingAt"`
+	SentAt    time.Time `json:"sentAt"`
+	// DeliveredAt is when SES reported the delivery; notice is counted from it.
+	DeliveredAt time.Time `json:"deliveredAt"`
+	Version     int64     `json:"version"`
+}
+
+// Alert is the record of one sign-in of an emergency account, or of one touch
+// of it.
+type Alert struct {
+	ID         string    `json:"id"`   // derived from the sign-in id: one alert per sign-in
+	Kind       string    `json:"kind"` // signIn, tampering, azureMonitor
+	Account    string    `json:"account"`
+	SignIn     SignIn    `json:"signIn"`
+	Source     string    `json:"source"` // poll, notification, azureMonitor
+	Drill      string    `json:"drill"`  // id of the open drill, or empty
+	Text       string    `json:"text"`
+	OccurredAt time.Time `json:"occurredAt"`
+	SeenAt     time.Time `json:"seenAt"`
+	AlertedAt  time.Time `json:"alertedAt"` // the first delivery; zero until then
+	// Delivered is when each channel (email, sns) took it, by channel.
+	Delivered map[string]time.Time `json:"delivered"`
+	Version   int64                `json:"version"`
+}
+
+// Drill is one rehearsal of an emergency account's use. It is passed by a
+// successful sign-in inside its window whose alert went out.
+type Drill struct {
+	ID       string    `json:"id"`
+	Account  string    `json:"account"`
+	OpenedAt time.Time `json:"openedAt"`
+	ClosesAt time.Time `json:"closesAt"`
+	PassedAt time.Time `json:"passedAt"` // zero: not passed
+	AlertID  string    `json:"alertId"`
+	Version  int64     `json:"version"`
+}
+
+// Change is one line of the change log: the intent before, the result after.
+type Change struct {
+	ID     string    `json:"id"`
+	Run    string    `json:"run"`
+	What   string    `json:"what"`   // createPolicy, setPolicyState, setSecurityDefaults, createGroup, addMembers, removeMembers
+	Target string    `json:"target"` // policy or group id, or a wave's name
+	Before string    `json:"before"`
+	After  string    `json:"after"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+	// Result is empty until it is known: done, or the error.
+	Result   string    `json:"result"`
+	ResultAt time.Time `json:"resultAt"`
+	Version  int64     `json:"version"`
+}
+
+// LockOut is a person who was stopped and did not get in.
+type LockOut struct {
+	Account  string    `json:"account"`
+	Cause    string    `json:"cause"`
+	Advice   string    `json:"advice"`
+	Codes    []int     `json:"codes"`
+	Attempts int       `json:"attempts"`
+	OpenedAt time.Time `json:"openedAt"`
+	LastAt   time.Time `json:"lastAt"`
+	ClosedAt time.Time `json:"closedAt"`
+	ClosedBy string    `json:"closedBy"`
+	Version  int64     `json:"version"`
+}
+
+// Subscription is a Graph change notification that Sallyport keeps alive.
+type Subscription struct {
+	ID          string    `json:"id"`
+	Resource    string    `json:"resource"`
+	ClientState string    `json:"clientState"`
+	ExpiresAt   time.Time `json:"expiresAt"`
+}
+
+// EmergencyProof is what was seen of one configured emergency account, read
+// live. A fact that could not be read is Unknown, and Unknown proves nothing.
+type EmergencyProof struct {
+	Account       string `json:"account"`
+	Exists        Fact   `json:"exists"`
+	Enabled       Fact   `json:"enabled"`
+	CloudOnly     Fact   `json:"cloudOnly"`
+	InitialDomain Fact   `json:"initialDomain"`
+	// GlobalAdmin: Global Administrator, active, direct, at "/".
+	GlobalAdmin Fact `json:"globalAdmin"`
+	// StrongMethod: holds a FIDO2 or certificate method.
+	StrongMethod Fact `json:"strongMethod"`
+	// Policies is the verdict on every policy of the tenant.
+	Policies []PolicyVerdict `json:"policies"`
+}
+
+// Verdict is how a policy stands to one account.
+type Verdict string
+
+// The verdicts. VerdictNotAddressed is safe only as long as memberships stay as
+// they are; VerdictUnresolvable is a group that could not be opened.
+const (
+	VerdictExcluded     Verdict = "excluded"
+	VerdictInside       Verdict = "inside"
+	VerdictNotAddressed Verdict = "not-addressed"
+	VerdictDepends      Verdict = "depends-on-membership"
+	VerdictUnresolvable Verdict = "unresolvable"
+)
+
+// PolicyVerdict is the verdict of one policy on one account, with its path of
+// evidence ("excluded through group A").
+type PolicyVerdict struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	State   string   `json:"state"`
+	Verdict Verdict  `json:"verdict"`
+	Path    []string `json:"path"`
+}
+
+// Seen is everything that was seen of the tenant for one [Plan].
+type Seen struct {
+	Audit        AuditRun
+	Accounts     []Account
+	Observations []Observation
+	// Live is what enforce read just now; nil where the caller has no Graph
+	// rights (remind) and for a plan that only concerns messages.
+	Live *Live
+}
+
+// Live is the tenant's security configuration, read in this very run.
+type Live struct {
+	Policies         []Policy
+	SecurityDefaults Fact
+	Emergency        []EmergencyProof
+	// Groups holds the members of the groups that Sallyport owns, by purpose.
+	Groups map[string]Group
+	// Granted are the application permissions in the writer's token.
+	Granted []string
+}
+
+// Known is everything that the table remembers of the rollout.
+type Known struct {
+	Waves    []Wave
+	Policies []OwnedPolicy
+	Groups   []OwnedGroup
+	Messages []Message
+	Drills   []Drill
+	LockOuts []LockOut
+	// Unreachable are accounts whose address bounced for good, with the reason.
+	Unreachable map[string]string
+}
+
+// Wave returns the record of the wave; a wave without one is planned.
+func (k Known) Wave(name string) Wave {
+	for _, w := range k.Waves {
+		if w.Name == name {
+			return w
+		}
+	}
+	return Wave{Name: name, State: WavePlanned}
+}

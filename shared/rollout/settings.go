@@ -1,0 +1,183 @@
+package rollout
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Method is how MFA is demanded of people.
+type Method string
+
+// The methods. MethodAuto is resolved by [ChooseMethod] from the licences.
+const (
+	MethodAuto              Method = "auto"
+	MethodConditionalAccess Method = "conditionalAccess"
+	MethodSecurityDefaults  Method = "securityDefaults"
+)
+
+// Config is a validated rollout.yaml: what the operator wants for one tenant.
+// Package config reads and validates it; here it is only data.
+type Config struct {
+	Tenant   TenantID `json:"tenant"`
+	TimeZone string   `json:"timeZone"` // IANA name, for example Europe/London
+	Method   Method   `json:"method"`
+	Announce Date     `json:"announce"`
+
+	Waves             []WaveConfig       `json:"waves"`
+	EmergencyAccounts []EmergencyAccount `json:"emergencyAccounts"`
+	// IncidentResponsePlan is the link that every alert carries.
+	IncidentResponsePlan string      `json:"incidentResponsePlan"`
+	Exemptions           []Exemption `json:"exemptions"`
+	// Accepted are people who may be stopped by the switch although Sallyport
+	// could not prove that they were told: the operator accepted them by name.
+	Accepted      []Acceptance  `json:"accepted"`
+	Communication Communication `json:"communication"`
+	Alerts        Alerts        `json:"alerts"`
+	Waivers       []Waiver      `json:"waivers"`
+
+	// CountGuests puts guests into coverage and into the policy for everyone.
+	CountGuests bool `json:"countGuests"`
+	// GraceDays is how long a new account is shown apart from coverage.
+	GraceDays int `json:"graceDays"`
+	// ReminderDays are the reminder windows: days before the deadline, descending.
+	ReminderDays []int         `json:"reminderDays"`
+	Enforcement  SwitchWindow  `json:"enforcement"`
+	Breaker      BreakerLimits `json:"breaker"`
+	// Paused stops every write and every message until the operator resumes.
+	Paused bool `json:"paused"`
+}
+
+// Location returns the tenant's time zone. Validation has proven that the name
+// loads, so UTC is answered only for a Config that was never validated.
+func (c Config) Location() *time.Location {
+	loc, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
+}
+
+// Wave returns the configured wave of that name.
+func (c Config) Wave(name string) (WaveConfig, bool) {
+	i := slices.IndexFunc(c.Waves, func(w WaveConfig) bool { return w.Name == name })
+	if i < 0 {
+		return WaveConfig{}, false
+	}
+	return c.Waves[i], true
+}
+
+// IsEmergency reports whether the object id is that of an emergency account.
+func (c Config) IsEmergency(id string) bool {
+	return slices.ContainsFunc(c.EmergencyAccounts, func(e EmergencyAccount) bool { return strings.EqualFold(e.ID, id) })
+}
+
+// Exemption returns the exemption of an account that is in force on the day.
+// An expired exemption is none: the account is back by itself.
+func (c Config) Exemption(a Account, day Date) (Exemption, bool) {
+	i := slices.IndexFunc(c.Exemptions, func(e Exemption) bool {
+		return !e.Expires.Before(day) && (strings.EqualFold(e.Account, a.ID) || strings.EqualFold(e.Account, a.UserPrincipalName))
+	})
+	if i < 0 {
+		return Exemption{}, false
+	}
+	return c.Exemptions[i], true
+}
+
+// Members says whom a wave holds.
+type Members string
+
+// The sets of people a wave can hold.
+const (
+	MembersAdmins  Members = "admins"
+	MembersCapable Members = "capable" // each person the day they become capable
+	MembersAll     Members = "all"
+)
+
+// WaveConfig is one wave as the operator planned it.
+type WaveConfig struct {
+	Name     string  `json:"name"`
+	Members  Members `json:"members"`
+	Deadline Date    `json:"deadline"` // unset only for MembersCapable
+	Coverage int     `json:"coverage"` // percent that the coverage gate demands; 0: none
+}
+
+// EmergencyAccount is a break-glass account as configured: an object id, never
+// a name, and where its password lies, never the password.
+type EmergencyAccount struct {
+	ID               string `json:"id"`
+	PasswordLocation string `json:"passwordLocation"`
+	Custodian        string `json:"custodian"`
+}
+
+// Exemption leaves one account out of the rollout until it expires.
+type Exemption struct {
+	Account     string `json:"account"` // object id or userPrincipalName
+	Kind        string `json:"kind"`    // serviceAccount, sharedMailbox, person
+	Alternative string `json:"alternative"`
+	Owner       string `json:"owner"`
+	Reason      string `json:"reason"`
+	Expires     Date   `json:"expires"` // the last day on which it holds
+}
+
+// Acceptance names a person who may be stopped without proof of notice.
+type Acceptance struct {
+	Account string `json:"account"` // object id or userPrincipalName
+	By      string `json:"by"`
+	Reason  string `json:"reason"`
+}
+
+// Waiver lifts one gate until a day, by an owner, for a reason.
+type Waiver struct {
+	Gate   string `json:"gate"`
+	Owner  string `json:"owner"`
+	Reason string `json:"reason"`
+	Until  Date   `json:"until"` // the last day on which it holds
+}
+
+// Communication is how people are spoken to.
+type Communication struct {
+	From      string   `json:"from"`
+	HelpDesk  HelpDesk `json:"helpDesk"`
+	Training  Training `json:"training"`
+	Languages []string `json:"languages"` // the first is the fallback
+}
+
+// HelpDesk is whom people ask.
+type HelpDesk struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+	Phone string `json:"phone"`
+	Hours string `json:"hours"`
+}
+
+// Training is an optional session to which people are invited.
+type Training struct {
+	Title     string `json:"title"`
+	Start     string `json:"start"` // local time in the tenant's zone, 2006-01-02T15:04
+	Minutes   int    `json:"minutes"`
+	Join      string `json:"join"`
+	Recording string `json:"recording"`
+}
+
+// Alerts is who hears of emergency accounts, holds and lock-outs.
+type Alerts struct {
+	Email   []string `json:"email"`
+	SMS     []string `json:"sms"`
+	Webhook string   `json:"webhook"`
+}
+
+// SwitchWindow is when a switch may be made, in the tenant's time zone. Friday
+// and weekends never are.
+type SwitchWindow struct {
+	FromHour int    `json:"fromHour"` // first hour, 0-23
+	ToHour   int    `json:"toHour"`   // the hour at which it closes
+	Holidays []Date `json:"holidays"`
+}
+
+// BreakerLimits are the circuit breaker's thresholds after a switch.
+type BreakerLimits struct {
+	People  int     `json:"people"`  // locked out in 24 hours, at least this many
+	Percent float64 `json:"percent"` // or this share of the wave, whichever is larger
+	Admins  int     `json:"admins"`  // this many admins trip it alone
+}

@@ -1,0 +1,62 @@
+# Everything a developer or CI runs. `make help` lists it.
+#
+# One set of build flags for everything: with another set Go would compile
+# Microsoft's models a second time (minutes, and up to 5 GB of memory).
+export GOFLAGS := -buildvcs=false -trimpath -tags=lambda.norpc
+
+# Where infra/tools/fetch puts the emulators and the SAM CLI, and where the
+# tests look for them (package infra/local/emulator).
+export SALLYPORT_TOOLS := $(CURDIR)/.tools
+export SAM_CLI_TELEMETRY := 0
+
+GO ?= go
+MODELS := github.com/microsoftgraph/msgraph-sdk-go/models
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT := mvdan.cc/gofumpt@v0.12.0
+FUNCTIONS := Webhook Breakglass Audit Remind Notify Feedback Enforce Monitor Subscriptions
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: slow-build-notice ## rehearse a whole rollout on the sample tenant (needs Go alone)
+	@$(GO) run ./infra/sallyport rehearse --tenant sample --days 60 --out out/demo
+
+.PHONY: test
+test: tools slow-build-notice ## run all tests (needs Go, Java 17 and Python 3)
+	$(GO) test -shuffle=on -count=1 ./...
+
+.PHONY: tools
+tools: ## fetch the test tools into .tools
+	@infra/tools/fetch $(SALLYPORT_TOOLS)
+
+.PHONY: lint
+lint: slow-build-notice ## check the source
+	$(GO) vet ./...
+
+.PHONY: fmt
+fmt: ## format the source
+	$(GO) run $(GOFUMPT) -w functions infra shared
+
+.PHONY: build
+build: tools slow-build-notice ## build all functions for deployment, with the SAM CLI
+	$(SALLYPORT_TOOLS)/python/bin/sam build --build-in-source
+
+.PHONY: clean
+clean: ## remove what was built, fetched and written
+	rm -rf .aws-sam bin out .tools
+
+# The SAM CLI calls build-<LogicalId> for each function and says in
+# ARTIFACTS_DIR where the program goes. The folder is the id in lower case.
+.PHONY: $(addprefix build-,$(FUNCTIONS))
+$(addprefix build-,$(FUNCTIONS)): build-%:
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -ldflags "-s -w -buildid=" \
+		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr '[:upper:]' '[:lower:]')/lambda
+
+# Says why a build is slow, and only when it is going to be.
+.PHONY: slow-build-notice
+slow-build-notice:
+	@$(GO) list -f '{{if .Stale}}The first build compiles the models of Microsoft Graph: about two minutes and up to 5 GB of memory. Later builds take seconds.{{end}}' $(MODELS)

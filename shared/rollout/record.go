@@ -119,16 +119,18 @@ const (
 // Message is one message to one recipient. Its ID is derived from what it is,
 // so that claiming it twice is impossible.
 type Message struct {
-	ID      string            `json:"id"`
-	Kind    MessageKind       `json:"kind"`
-	Account string            `json:"account"` // the person; empty for the operator's
-	Wave    string            `json:"wave"`
-	Window  int               `json:"window"` // a reminder's window: days before the deadline
-	Subject string            `json:"subject"`
-	Day     Date              `json:"day"` // the tenant's day on which it was claimed
-	State   MessageState      `json:"state"`
-	Reason  string            `json:"reason"`
-	Details map[string]string `json:"details"` // what an operator's message says, by name
+	ID      string      `json:"id"`
+	Kind    MessageKind `json:"kind"`
+	Account string      `json:"account"` // the person; empty for the operator's
+	Wave    string      `json:"wave"`
+	Window  int         `json:"window"` // a reminder's window: days before the deadline
+	Subject string      `json:"subject"`
+	Day     Date        `json:"day"` // the tenant's day on which it was claimed
+	// Deadline is the person's own: the wave's, or later if their notice is.
+	Deadline Date              `json:"deadline"`
+	State    MessageState      `json:"state"`
+	Reason   string            `json:"reason"`
+	Details  map[string]string `json:"details"` // what an operator's message says, by name
 
 	ClaimedAt time.Time `json:"claimedAt"`
 	SendingAt time.Time `json:"sendingAt"`
@@ -142,7 +144,7 @@ type Message struct {
 // of it.
 type Alert struct {
 	ID         string    `json:"id"`   // derived from the sign-in id: one alert per sign-in
-	Kind       string    `json:"kind"` // signIn, tampering, azureMonitor
+	Kind       string    `json:"kind"` // AlertSignIn, AlertTampering, AlertMonitor
 	Account    string    `json:"account"`
 	SignIn     SignIn    `json:"signIn"`
 	Source     string    `json:"source"` // poll, notification, azureMonitor

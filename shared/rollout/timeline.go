@@ -106,7 +106,7 @@ const TrainingLayout = "2006-01-02T15:04"
 
 func (c Config) waveEntries(wave WaveConfig, announced Date) []TimelineEntry {
 	if wave.Members == MembersCapable {
-		day, _ := c.firstDay(announced.AddDays(NoticeDays), c.IsSwitchDay)
+		day, _ := c.firstDay(announced.AddDays(ObserveDays), c.IsSwitchDay)
 		return []TimelineEntry{{Day: day, What: MilestoneOpens, Wave: wave.Name, Detail: "each person from the day they are capable"}}
 	}
 	var entries []TimelineEntry

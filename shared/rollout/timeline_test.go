@@ -38,10 +38,10 @@ func TestTimeline(t *testing.T) {
 	want := `
 Mon 2026-11-30 announcement
 Mon 2026-11-30 observation, 7 days or more
+Mon 2026-12-07 opens ready, each person from the day they are capable
 Tue 2026-12-08 training, Two factors
 Tue 2026-12-08 reminder administrators, 7 days before the deadline
 Tue 2026-12-15 deadline administrators
-Tue 2026-12-15 opens ready, each person from the day they are capable
 Tue 2026-12-29 settled administrators, at the earliest
 Tue 2027-01-05 reminder everyone, 6 days before the deadline
 Fri 2027-01-08 reminder everyone, 3 days before the deadline

@@ -1,0 +1,204 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// EmergencyFacts is what was read of one emergency account, in this run.
+type EmergencyFacts struct {
+	Account string
+	// User is nil if the account does not exist; ReadError says why it could
+	// not be read, and then nothing is proven.
+	User      *User
+	ReadError string
+	Methods   []string // as authentication/methods names them
+	// MethodsRead is false if the methods could not be read.
+	MethodsRead bool
+}
+
+// ProveEmergency turns what was read into a proof per configured account. What
+// could not be read stays Unknown, and Unknown proves nothing.
+func ProveEmergency(cfg Config, initialDomain string, facts []EmergencyFacts, assignments []RoleAssignment, policies []Policy, groups map[string]Group) []EmergencyProof {
+	byUser := rolesByUser(assignments, groups)
+	proofs := make([]EmergencyProof, 0, len(cfg.EmergencyAccounts))
+	for _, e := range cfg.EmergencyAccounts {
+		p := EmergencyProof{
+			Account: e.ID, Exists: Unknown, Enabled: Unknown, CloudOnly: Unknown,
+			InitialDomain: Unknown, GlobalAdmin: Unknown, StrongMethod: Unknown,
+		}
+		i := slices.IndexFunc(facts, func(f EmergencyFacts) bool { return strings.EqualFold(f.Account, e.ID) })
+		if i >= 0 && facts[i].ReadError == "" {
+			f := facts[i]
+			p.Exists = FactOf(f.User != nil)
+			if f.User != nil {
+				p.Enabled = f.User.AccountEnabled
+				p.CloudOnly = not(f.User.Synced)
+				p.InitialDomain = FactOf(initialDomain != "" && strings.HasSuffix(strings.ToLower(f.User.UserPrincipalName), "@"+strings.ToLower(initialDomain)))
+				p.GlobalAdmin = FactOf(directGlobalAdmin(assignments, e.ID))
+			}
+			if f.MethodsRead {
+				p.StrongMethod = FactOf(holdsHardMethod(f.Methods))
+			}
+		}
+		r := byUser[e.ID]
+		subject := Subject{ID: e.ID, ActiveRoles: r.active, EligibleRoles: r.eligible}
+		for _, policy := range policies {
+			p.Policies = append(p.Policies, Reach(policy, subject, groups))
+		}
+		proofs = append(proofs, p)
+	}
+	return proofs
+}
+
+func not(f Fact) Fact {
+	switch f {
+	case Yes:
+		return No
+	case No:
+		return Yes
+	}
+	return Unknown
+}
+
+// directGlobalAdmin: active, assigned to the account itself, at "/".
+func directGlobalAdmin(assignments []RoleAssignment, account string) bool {
+	return slices.ContainsFunc(assignments, func(a RoleAssignment) bool {
+		return strings.EqualFold(a.PrincipalID, account) && a.RoleDefinitionID == RoleGlobalAdministrator && a.DirectoryScopeID == "/" && !a.Eligible
+	})
+}
+
+// holdsHardMethod: a FIDO2 passkey or a certificate. Windows Hello and the
+// passkey in Authenticator hang on one person's device and are none.
+func holdsHardMethod(methods []string) bool {
+	return slices.ContainsFunc(methods, func(m string) bool {
+		switch strings.ToLower(m) {
+		case "fido2authenticationmethod", "x509certificateauthenticationmethod", "fido2securitykey", "passkeydevicebound":
+			return true
+		}
+		return false
+	})
+}
+
+// Shortcomings says what keeps the account from being a working emergency
+// account; nothing means that it is proven.
+func (p EmergencyProof) Shortcomings() []string {
+	var list []string
+	for _, c := range []struct {
+		fact Fact
+		text string
+	}{
+		{p.Exists, "exists"},
+		{p.Enabled, "is enabled"},
+		{p.CloudOnly, "is cloud-only"},
+		{p.InitialDomain, "is on the initial onmicrosoft.com domain"},
+		{p.GlobalAdmin, "is permanently and directly Global Administrator"},
+		{p.StrongMethod, "holds a FIDO2 key or a certificate"},
+	} {
+		if c.fact != Yes {
+			list = append(list, fmt.Sprintf("not proven that it %s (%s)", c.text, orUnknown(c.fact)))
+		}
+	}
+	return list
+}
+
+func orUnknown(f Fact) Fact {
+	if f == "" {
+		return Unknown
+	}
+	return f
+}
+
+// Exposed are the policies that could stop the account: enabled or report-only,
+// asking for anything, and not proven to leave it out. To be outside the
+// included group today is no proof.
+func (p EmergencyProof) Exposed(policies []Policy) []PolicyVerdict {
+	var list []PolicyVerdict
+	for _, policy := range policies {
+		if !canStop(policy) {
+			continue
+		}
+		i := slices.IndexFunc(p.Policies, func(v PolicyVerdict) bool { return v.ID == policy.ID })
+		if i < 0 {
+			list = append(list, PolicyVerdict{ID: policy.ID, Name: policy.DisplayName, State: policy.State, Verdict: VerdictUnresolvable, Path: []string{"not looked at"}})
+			continue
+		}
+		if v := p.Policies[i]; v.Verdict != VerdictExcluded && v.Verdict != VerdictNotAddressed {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// canStop reports whether the policy, on or about to be on, asks for anything.
+// A state that nobody knows can stop.
+func canStop(p Policy) bool {
+	return p.State != StateDisabled &&
+		(len(p.GrantControls) > 0 || len(p.OtherGrants) > 0 || p.AuthenticationStrength != "" || len(p.SessionControls) > 0)
+}
+
+// DrillWindow is how long a drill stays open for its account's custodian.
+const DrillWindow = 7 * 24 * time.Hour
+
+// DrillsDue returns the drills to open now: one for each emergency account whose
+// newest passed drill is older than three quarters of DrillDays and that has
+// none open. So a drill that fails leaves time for another.
+func DrillsDue(cfg Config, drills []Drill, now time.Time) []Drill {
+	var due []Drill
+	for _, e := range cfg.EmergencyAccounts {
+		if _, open := OpenDrill(drills, e.ID, now); open || now.Sub(lastPassed(drills, e.ID)) < DrillDays*24*time.Hour*3/4 {
+			continue
+		}
+		due = append(due, Drill{
+			ID:      "drill-" + e.ID + "-" + DateOf(now).String(),
+			Account: e.ID, OpenedAt: now, ClosesAt: now.Add(DrillWindow),
+		})
+	}
+	return due
+}
+
+// OpenDrill returns the account's drill that is open at the moment.
+func OpenDrill(drills []Drill, account string, at time.Time) (Drill, bool) {
+	i := slices.IndexFunc(drills, func(d Drill) bool {
+		return strings.EqualFold(d.Account, account) && d.PassedAt.IsZero() && !at.Before(d.OpenedAt) && at.Before(d.ClosesAt)
+	})
+	if i < 0 {
+		return Drill{}, false
+	}
+	return drills[i], true
+}
+
+func lastPassed(drills []Drill, account string) time.Time {
+	var last time.Time
+	for _, d := range drills {
+		if strings.EqualFold(d.Account, account) {
+			last = latest(last, d.PassedAt)
+		}
+	}
+	return last
+}
+
+// PassesDrill reports whether the alert closes the drill: a successful sign-in
+// inside its window, and the alert of it has left.
+func PassesDrill(d Drill, a Alert) bool {
+	return a.Kind == AlertSignIn && a.SignIn.ErrorCode == 0 && strings.EqualFold(a.Account, d.Account) &&
+		!a.AlertedAt.IsZero() && !a.OccurredAt.Before(d.OpenedAt) && a.OccurredAt.Before(d.ClosesAt)
+}
+
+// The kinds of alert.
+const (
+	AlertSignIn    = "signIn"       // a row of the sign-in log
+	AlertTampering = "tampering"    // the account or its exclusion was touched
+	AlertMonitor   = "azureMonitor" // Azure Monitor fired; the rows may come later
+)
+
+// AlertID is the key of the alert for one sign-in: whichever way saw it first,
+// it is claimed once.
+func AlertID(signInID string) string { return "signin-" + signInID }
+
+// PollOverlap is how far back each poll of the sign-in log reads: rows arrive
+// up to two hours late and more than once.
+// Source: https://learn.microsoft.com/entra/identity/monitoring-health/reports-faq
+const PollOverlap = 2*time.Hour + 10*time.Minute

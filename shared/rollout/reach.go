@@ -1,0 +1,223 @@
+package rollout
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Subject is an account as a Conditional Access policy sees it.
+type Subject struct {
+	ID            string
+	Guest         bool
+	ActiveRoles   []string // role template ids held tenant-wide
+	EligibleRoles []string // those that Privileged Identity Management can activate
+}
+
+// Reach says how a policy stands to an account: its users, groups (opened
+// transitively), roles and guest types, exclusions first, since exclusion wins.
+// It looks at whom the policy addresses, not at its state or its conditions.
+// A group that could not be opened proves nothing.
+// Source: https://learn.microsoft.com/entra/identity/conditional-access/concept-conditional-access-users-groups
+func Reach(p Policy, s Subject, groups map[string]Group) PolicyVerdict {
+	v := PolicyVerdict{ID: p.ID, Name: p.DisplayName, State: p.State}
+	answer := func(verdict Verdict, path ...string) PolicyVerdict {
+		v.Verdict, v.Path = verdict, path
+		return v
+	}
+
+	if containsFold(p.ExcludeUsers, s.ID) {
+		return answer(VerdictExcluded, "excluded by id")
+	}
+	if s.Guest && (containsFold(p.ExcludeUsers, "GuestsOrExternalUsers") || len(p.ExcludeGuests) > 0) {
+		return answer(VerdictExcluded, "excluded as a guest")
+	}
+	if r := intersection(s.ActiveRoles, p.ExcludeRoles); len(r) > 0 {
+		return answer(VerdictExcluded, "excluded through role "+r[0])
+	}
+	name, in, closed := throughGroup(p.ExcludeGroups, s.ID, groups)
+	if in {
+		return answer(VerdictExcluded, "excluded through group "+name)
+	}
+	excludeUnsure := closed
+
+	inside := ""
+	switch {
+	case containsFold(p.IncludeUsers, "All"):
+		inside = "includes all users"
+	case containsFold(p.IncludeUsers, s.ID):
+		inside = "included by id"
+	case s.Guest && (containsFold(p.IncludeUsers, "GuestsOrExternalUsers") || len(p.IncludeGuests) > 0):
+		inside = "included as a guest"
+	default:
+		if r := intersection(slices.Concat(s.ActiveRoles, s.EligibleRoles), p.IncludeRoles); len(r) > 0 {
+			inside = "included through role " + r[0]
+		}
+	}
+	includeUnsure := ""
+	if inside == "" {
+		name, in, closed := throughGroup(p.IncludeGroups, s.ID, groups)
+		if in {
+			inside = "included through group " + name
+		}
+		includeUnsure = closed
+	}
+
+	switch {
+	case inside != "" && excludeUnsure != "":
+		return answer(VerdictUnresolvable, inside, "exclusion group "+excludeUnsure+" could not be opened")
+	case inside != "":
+		return answer(VerdictInside, inside)
+	case includeUnsure != "":
+		return answer(VerdictUnresolvable, "included group "+includeUnsure+" could not be opened")
+	case len(p.IncludeGroups) > 0 || len(p.IncludeRoles) > 0:
+		return answer(VerdictDepends, "not in the included groups and roles today")
+	}
+	return answer(VerdictNotAddressed, "the policy names neither the account nor a set that holds it")
+}
+
+// throughGroup looks for the account in the groups. closed names a group that
+// could not be opened, if the account is in none of the others.
+func throughGroup(ids []string, account string, groups map[string]Group) (name string, in bool, closed string) {
+	for _, id := range ids {
+		g, known := groups[id]
+		if !known || !g.Opened {
+			closed = id
+			continue
+		}
+		if containsFold(g.Members, account) {
+			return nameOr(g.DisplayName, id), true, ""
+		}
+	}
+	return "", false, closed
+}
+
+func nameOr(name, id string) string {
+	if name == "" {
+		return id
+	}
+	return name
+}
+
+// DemandsMFA reports whether the policy's grant asks for MFA when it applies,
+// and by what it may be satisfied or narrowed instead. Policies for user
+// actions or authentication contexts are no demand at sign-in.
+func DemandsMFA(p Policy) (demands bool, narrowed []string) {
+	mfa := containsFold(p.GrantControls, "mfa") || p.AuthenticationStrength != ""
+	if !mfa || (len(p.IncludeApplications) == 0 && (len(p.IncludeUserActions) > 0 || len(p.AuthContexts) > 0)) {
+		return false, nil
+	}
+	if strings.EqualFold(p.GrantOperator, "OR") {
+		for _, c := range p.GrantControls {
+			if !strings.EqualFold(c, "mfa") {
+				narrowed = append(narrowed, "or "+c)
+			}
+		}
+		for _, c := range p.OtherGrants {
+			narrowed = append(narrowed, "or "+c)
+		}
+	}
+	if !containsFold(p.IncludeApplications, "All") || len(p.ExcludeApplications) > 0 {
+		narrowed = append(narrowed, "applications")
+	}
+	if len(p.ClientAppTypes) > 0 && !containsFold(p.ClientAppTypes, "all") {
+		narrowed = append(narrowed, "clientAppTypes")
+	}
+	return true, append(narrowed, p.Narrowing...)
+}
+
+// demandOn works out how far MFA is demanded of the account by what is enabled
+// today. Report-only never counts.
+func demandOn(s Subject, policies []Policy, groups map[string]Group, securityDefaults bool) (Demand, []string, []NarrowedBy) {
+	demand, by, narrowedBy := DemandNo, []string{}, []NarrowedBy{}
+	if securityDefaults {
+		demand, by = DemandAlways, append(by, "securityDefaults")
+	}
+	for _, p := range policies {
+		demands, narrowed := DemandsMFA(p)
+		if p.State != StateEnabled || !demands {
+			continue
+		}
+		switch Reach(p, s, groups).Verdict {
+		case VerdictInside:
+		case VerdictUnresolvable:
+			narrowed = append(narrowed, "a group that could not be opened")
+		default:
+			continue
+		}
+		if viaEligibleRoleOnly(p, s, groups) {
+			narrowed = append(narrowed, "only while the role is active")
+		}
+		by = append(by, p.ID)
+		for _, n := range narrowed {
+			narrowedBy = append(narrowedBy, NarrowedBy{Policy: p.ID, By: n})
+		}
+		switch {
+		case len(narrowed) == 0:
+			demand = DemandAlways
+		case demand == DemandNo:
+			demand = DemandPartly
+		}
+	}
+	return demand, by, narrowedBy
+}
+
+func viaEligibleRoleOnly(p Policy, s Subject, groups map[string]Group) bool {
+	s.EligibleRoles = nil
+	return Reach(p, s, groups).Verdict != VerdictInside
+}
+
+// Assess turns one complete reading of a tenant into its accounts, in the order
+// of their ids, and its findings. It is the whole of the audit's judgement.
+func Assess(cfg Config, d Directory, now time.Time) ([]Account, []Finding) {
+	byUser := rolesByUser(d.RoleAssignments, d.Groups)
+	accounts := make([]Account, 0, len(d.Users))
+	for _, u := range d.Users {
+		accounts = append(accounts, assess(cfg, d, u, byUser[u.ID], now))
+	}
+	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
+	return accounts, findings(cfg, d, accounts, now)
+}
+
+func assess(cfg Config, d Directory, u User, r roles, now time.Time) Account {
+	a := Account{
+		ID: u.ID, UserPrincipalName: u.UserPrincipalName, DisplayName: u.DisplayName,
+		Mail: address(u), Language: firstOf(u.PreferredLanguage, d.Organization.PreferredLanguage, firstOf(cfg.Communication.Languages...)),
+		Country: firstOf(u.UsageLocation, d.Organization.CountryLetterCode), Department: u.Department,
+		Enabled: u.AccountEnabled != No, New: isNew(cfg, u.Created, now),
+		Registered: Unknown, Capable: Unknown, Methods: []string{}, Strength: StrengthUnknown,
+		Roles: r.all(), Created: u.Created, LastSignIn: latest(u.LastSignIn, u.LastSuccessfulSignIn, u.LastNonInteractive),
+	}
+	a.Class, a.Rule, a.Evidence = classify(cfg, u, r, now)
+	if reg, known := d.Registrations[u.ID]; known {
+		a.Registered, a.Capable = reg.MFARegistered, reg.MFACapable
+		a.Methods = slices.Clone(reg.Methods)
+		slices.Sort(a.Methods)
+		a.Strength = StrengthOf(reg.Methods)
+	}
+	subject := Subject{ID: u.ID, Guest: a.Class == ClassGuest, ActiveRoles: r.active, EligibleRoles: r.eligible}
+	a.Enforced, a.DemandedBy, a.NarrowedBy = demandOn(subject, d.Policies, d.Groups, d.SecurityDefaults)
+	return a
+}
+
+// address is where a person reads mail: the mailbox, else another address.
+func address(u User) string { return firstOf(append([]string{u.Mail}, u.OtherMails...)...) }
+
+func firstOf(candidates ...string) string {
+	for _, c := range candidates {
+		if c != "" {
+			return c
+		}
+	}
+	return ""
+}
+
+func latest(times ...time.Time) time.Time {
+	var max time.Time
+	for _, t := range times {
+		if t.After(max) {
+			max = t
+		}
+	}
+	return max
+}

@@ -1,0 +1,168 @@
+package webhook
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// The routes, as API Gateway names them.
+const (
+	routeNotifications = "POST /notifications"
+	routeAlerts        = "POST /alerts/{secret}"
+)
+
+// maxToken is the longest validation token that is echoed, in bytes. Graph's
+// are about 150.
+const maxToken = 2048
+
+// Handler answers HTTP API events (payload format 2.0).
+type Handler struct {
+	Receiver *Receiver
+	Now      func() time.Time
+	Log      *slog.Logger
+	// Metrics takes CloudWatch's embedded metric lines: standard output in Lambda.
+	Metrics io.Writer
+}
+
+// Handle answers one request. It never returns an error: API Gateway would make
+// a 500 of it, which Azure Monitor does not retry.
+func (h *Handler) Handle(ctx context.Context, req events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	now := h.Now().UTC()
+	if req.RouteKey == routeNotifications {
+		if token, asked := validationToken(req); asked {
+			return h.handshake(token, now), nil
+		}
+	}
+	result, err := h.receive(ctx, req, now)
+	status := statusOf(err)
+	switch {
+	case status == http.StatusServiceUnavailable:
+		h.count("WebhookQueueRefused", 1, status, now)
+		h.Log.ErrorContext(ctx, "request not queued, sender asked to come again", "route", req.RouteKey, "error", err)
+	case result.Foreign > 0 || err != nil:
+		h.count("WebhookRefused", max(result.Foreign, 1), status, now)
+	}
+	if err == nil {
+		h.Log.InfoContext(ctx, "request queued", "route", req.RouteKey, "events", result.Queued, "foreign", result.Foreign)
+	}
+	return reply(status), nil
+}
+
+var errNoRoute = errors.New("no such route")
+
+func (h *Handler) receive(ctx context.Context, req events.APIGatewayV2HTTPRequest, now time.Time) (Result, error) {
+	if req.RouteKey != routeNotifications && req.RouteKey != routeAlerts {
+		return Result{}, errNoRoute
+	}
+	body, err := bodyOf(req)
+	if err != nil {
+		return Result{}, err
+	}
+	if req.RouteKey == routeAlerts {
+		return h.Receiver.Alert(ctx, req.PathParameters["secret"], body, now)
+	}
+	return h.Receiver.Notifications(ctx, body, now)
+}
+
+// handshake proves to Graph that the end point is ours: the token comes back as
+// plain text, and no browser may take it for anything else. Graph's tokens
+// carry no markup, so one that does is not Graph's and is not echoed.
+func (h *Handler) handshake(token string, now time.Time) events.APIGatewayV2HTTPResponse {
+	if token == "" || len(token) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' || r == '<' || r == '>' }) {
+		h.count("WebhookRefused", 1, http.StatusBadRequest, now)
+		return reply(http.StatusBadRequest)
+	}
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: http.StatusOK,
+		Headers: map[string]string{
+			"Content-Type":           "text/plain; charset=utf-8",
+			"X-Content-Type-Options": "nosniff",
+			"Cache-Control":          "no-store",
+		},
+		Body: token,
+	}
+}
+
+// validationToken returns the URL-decoded token of a handshake. The raw query
+// comes first: API Gateway joins repeated parameters with commas in the other.
+func validationToken(req events.APIGatewayV2HTTPRequest) (string, bool) {
+	if query, err := url.ParseQuery(req.RawQueryString); err == nil && query.Has("validationToken") {
+		return query.Get("validationToken"), true
+	}
+	token, asked := req.QueryStringParameters["validationToken"]
+	return token, asked
+}
+
+// bodyOf returns the request's body, decoded if API Gateway encoded it.
+func bodyOf(req events.APIGatewayV2HTTPRequest) ([]byte, error) {
+	if !req.IsBase64Encoded {
+		return []byte(req.Body), nil
+	}
+	if base64.StdEncoding.DecodedLen(len(req.Body)) > MaxBody+2 { // +2: padding
+		return nil, fmt.Errorf("%w of %d bytes", ErrOversized, MaxBody)
+	}
+	body, err := base64.StdEncoding.DecodeString(req.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: not base64", ErrMalformed)
+	}
+	return body, nil
+}
+
+// statusOf says what the sender hears. Whatever is our own fault is 503, which
+// both Graph and Azure Monitor retry.
+func statusOf(err error) int {
+	switch {
+	case err == nil:
+		return http.StatusAccepted
+	case errors.Is(err, ErrOversized):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, ErrMalformed):
+		return http.StatusBadRequest
+	case errors.Is(err, ErrForeign):
+		return http.StatusUnauthorized
+	case errors.Is(err, errNoRoute):
+		return http.StatusNotFound
+	}
+	return http.StatusServiceUnavailable
+}
+
+func reply(status int) events.APIGatewayV2HTTPResponse {
+	return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: map[string]string{"X-Content-Type-Options": "nosniff"}}
+}
+
+// count writes one metric in CloudWatch's embedded format. The status says why
+// without another metric to pay for.
+//
+// Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+func (h *Handler) count(name string, n, status int, now time.Time) {
+	line, err := json.Marshal(map[string]any{
+		"_aws": map[string]any{
+			"Timestamp": now.UnixMilli(),
+			"CloudWatchMetrics": []any{map[string]any{
+				"Namespace":  "Sallyport",
+				"Dimensions": [][]string{{"Function"}},
+				"Metrics":    []any{map[string]string{"Name": name, "Unit": "Count"}},
+			}},
+		},
+		"Function": "webhook",
+		"Status":   status,
+		name:       n,
+	})
+	if err == nil {
+		_, err = h.Metrics.Write(append(line, '\n'))
+	}
+	if err != nil {
+		h.Log.Error("metric not written", "metric", name, "error", err)
+	}
+}

@@ -1,0 +1,168 @@
+package config
+
+import (
+	"net/mail"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport/shared/rollout"
+)
+
+func (c checker) communication() {
+	m := &c.cfg.Communication
+	if c.usable["communication.from"] {
+		if a, err := mail.ParseAddress(m.From); err != nil || !isAddress(a.Address) {
+			c.fail("communication.from", "%s is no e-mail address", quote(m.From))
+		}
+	}
+	c.helpDesk(m.HelpDesk)
+	c.training(m.Training)
+	c.languages(m)
+	c.webAddress("incidentResponsePlan", c.cfg.IncidentResponsePlan, "https", "http")
+	if _, given := c.places["incidentResponsePlan"]; !given && !c.misspelt["incidentResponsePlan"] {
+		c.warn("incidentResponsePlan", "no incident response plan is named: an alert at 3 a.m. will not say what to do")
+	}
+}
+
+func (c checker) helpDesk(h rollout.HelpDesk) {
+	const path = "communication.helpDesk"
+	if !c.usable[path] {
+		return
+	}
+	c.address(path+".email", h.Email)
+	if c.usable[path+".phone"] && !phone.MatchString(h.Phone) {
+		c.fail(path+".phone", "%s is no telephone number", quote(h.Phone))
+	}
+	if h.Email == "" && h.Phone == "" && !c.failed[path] {
+		c.fail(path, "the help desk has neither an email nor a phone: nobody could reach it")
+	}
+}
+
+// phone is lenient: people dial extensions and short numbers too.
+var phone = regexp.MustCompile(`^[0-9+][0-9 ()./x#-]{2,29}$`)
+
+func (c checker) training(t rollout.Training) {
+	const path = "communication.training"
+	if !c.usable[path] {
+		return
+	}
+	c.between(path+".minutes", float64(t.Minutes), 5, 480)
+	c.webAddress(path+".join", t.Join, "https")
+	c.webAddress(path+".recording", t.Recording, "https")
+	if t.Join == "" && t.Recording == "" && !c.failed[path] {
+		c.fail(path, "the training has neither join nor recording: nobody could attend it")
+	}
+	if !c.usable[path+".start"] {
+		return
+	}
+	start, err := time.Parse(rollout.TrainingLayout, t.Start)
+	if err != nil {
+		c.fail(path+".start", "%s is no day and time", quote(t.Start))
+		return
+	}
+	day := rollout.DateOf(start)
+	if last, ok := c.lastDeadline(); ok && last.Before(day) {
+		c.warn(path+".start", "the training is after the last deadline (%s)", last)
+	}
+	if c.usable["announce"] && day.Before(c.cfg.AnnouncementDay()) {
+		c.warn(path+".start", "the training is before the announcement that invites to it (%s)", c.cfg.AnnouncementDay())
+	}
+}
+
+func (c checker) lastDeadline() (rollout.Date, bool) {
+	var last rollout.Date
+	for _, wave := range c.cfg.Waves {
+		if !wave.Deadline.IsZero() && (last.IsZero() || last.Before(wave.Deadline)) {
+			last = wave.Deadline
+		}
+	}
+	return last, !last.IsZero()
+}
+
+func (c checker) languages(m *rollout.Communication) {
+	expected := "one of " + strings.Join(c.opts.Languages, ", ")
+	seen := map[string]string{}
+	// The default is shared with the options: never written to in place.
+	m.Languages = slices.Clone(m.Languages)
+	for i, language := range m.Languages {
+		path := item("communication.languages", i)
+		if !c.usable[path] {
+			continue
+		}
+		known := slices.IndexFunc(c.opts.Languages, func(l string) bool { return strings.EqualFold(l, language) })
+		if known < 0 {
+			c.failWith(path, expected, c.hint(path).example, "no message is written in %s", quote(language))
+			continue
+		}
+		m.Languages[i] = c.opts.Languages[known]
+		c.unique(path, m.Languages[i], seen, "%s stands in this list already", m.Languages[i])
+	}
+}
+
+func (c checker) alerts() {
+	if !c.usable["alerts"] {
+		return
+	}
+	a := &c.cfg.Alerts
+	if len(a.Email)+len(a.SMS) == 0 && a.Webhook == "" && !c.failed["alerts"] {
+		c.fail("alerts", "nobody would hear of an emergency account's use")
+	}
+	inside := c.ownDomains()
+	for i, address := range a.Email {
+		path := item("alerts.email", i)
+		c.address(path, address)
+		if slices.Contains(inside, domainOf(address)) {
+			c.warn(path, "%s is a mailbox of this very tenant: whoever takes the tenant over, or is locked out of it, can keep the alert from being read. Have an address or a number outside too", address)
+		}
+	}
+	for i, number := range a.SMS {
+		path := item("alerts.sms", i)
+		a.SMS[i] = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "").Replace(number)
+		if c.usable[path] && !mobile.MatchString(a.SMS[i]) {
+			c.fail(path, "%s is no telephone number with its country code", quote(number))
+		}
+	}
+	c.webAddress("alerts.webhook", a.Webhook, "https")
+}
+
+// mobile is a number as SNS takes it: E.164.
+// Source: https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html
+var mobile = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// ownDomains are the domains that the file itself shows to be the tenant's.
+func (c checker) ownDomains() []string {
+	domains := []string{string(c.cfg.Tenant)}
+	if from, err := mail.ParseAddress(c.cfg.Communication.From); err == nil {
+		domains = append(domains, domainOf(from.Address))
+	}
+	return domains
+}
+
+func domainOf(address string) string {
+	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
+}
+
+func (c checker) address(path, value string) {
+	if c.usable[path] && !isAddress(value) {
+		c.fail(path, "%s is no e-mail address", quote(value))
+	}
+}
+
+// isAddress reports whether s is a bare mail address: no name, no brackets, and
+// a domain that can be reached from outside.
+func isAddress(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s && strings.Contains(domainOf(s), ".")
+}
+
+func (c checker) webAddress(path, value string, schemes ...string) {
+	if !c.usable[path] {
+		return
+	}
+	if u, err := url.Parse(value); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		c.fail(path, "%s is no web address that begins with %s://", quote(value), schemes[0])
+	}
+}

@@ -1,0 +1,91 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sallyport/shared/config"
+)
+
+func TestLoad(t *testing.T) {
+	got, err := config.Load[config.Audit]("audit", []string{"TABLE_NAME=sallyport", "GRAPH_CLIENT_ID=6b0f", "HOME=/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Audit{
+		Table: config.Table{TableName: "sallyport"},
+		Graph: config.Graph{GraphClientID: "6b0f", GraphEndpoint: "https://graph.microsoft.com", AuthorityHost: "https://login.microsoftonline.com/"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+}
+
+// A function that lacks a variable says at its start which, and where it is set.
+func TestLoadNamesWhatIsMissing(t *testing.T) {
+	_, err := config.Load[config.Enforce]("enforce", []string{"TABLE_NAME=", "MAIL_QUEUE_URL=https://sqs.example.com/mail"})
+	want := "enforce cannot start: " +
+		"GRAPH_CLIENT_ID is not set (template.yaml: parameter GraphReaderClientId; for enforce GraphWriterClientId); " +
+		"TABLE_NAME is empty (template.yaml: resource Table)"
+	if err == nil || err.Error() != want {
+		t.Errorf("Load = %v\nwant   %s", err, want)
+	}
+}
+
+// Every variable of every function can be traced to template.yaml.
+func TestEveryVariableNamesItsSource(t *testing.T) {
+	for _, environment := range []any{
+		config.Audit{}, config.Remind{}, config.Notify{}, config.Feedback{}, config.Enforce{},
+		config.Monitor{}, config.BreakGlass{}, config.Webhook{}, config.Subscriptions{},
+	} {
+		variables := 0
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(environment)) {
+			if field.Tag.Get("env") == "" {
+				continue
+			}
+			variables++
+			if source := field.Tag.Get("template"); !strings.HasPrefix(source, "resource ") && !strings.HasPrefix(source, "parameter ") {
+				t.Errorf("%T: %s names no resource and no parameter: %q", environment, field.Name, source)
+			}
+		}
+		if variables == 0 {
+			t.Errorf("%T has no variable", environment)
+		}
+	}
+}
+
+func TestSecretNeverShows(t *testing.T) {
+	const value = "hunter2-hunter2"
+	got, err := config.Load[config.Webhook]("webhook", []string{
+		"EVENT_QUEUE_URL=https://sqs.example.com/events", "WEBHOOK_CLIENT_STATE_SECRET=" + value, "WEBHOOK_ALERT_SECRET=" + value,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.ClientState.ClientState.Reveal() != value {
+		t.Error("the secret is lost")
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("started", "environment", got, "secret", got.AlertSecret)
+	asJSON, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for how, shown := range map[string]string{
+		"%v": fmt.Sprintf("%v", got), "%+v": fmt.Sprintf("%+v", got), "%#v": fmt.Sprintf("%#v", got), "%s": fmt.Sprintf("%s", got.AlertSecret),
+		"JSON": string(asJSON), "log": log.String(),
+	} {
+		if strings.Contains(shown, value) {
+			t.Errorf("%s shows the secret: %s", how, shown)
+		}
+		if !strings.Contains(shown, "[secret]") {
+			t.Errorf("%s does not say that there is a secret: %s", how, shown)
+		}
+	}
+}

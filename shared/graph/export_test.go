@@ -1,0 +1,52 @@
+package graph
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	abstractions "github.com/microsoft/kiota-abstractions-go"
+
+	"sallyport/shared/rollout"
+)
+
+// What the tests need to see of the inside.
+
+func ReadPolicy(raw []byte) (rollout.Policy, error) { return readPolicy(raw) }
+
+func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) { return retryAfter(h, now) }
+
+func Backoff(method, url string, attempt int) time.Duration { return backoff(method, url, attempt) }
+
+// SendRaw sends whatever it is told through the real adapter, as code would that
+// forgot every rule. owned are the ids it claims to own.
+func (c *Client) SendRaw(ctx context.Context, method, address, body string, owned ...string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	if !u.IsAbs() {
+		if u, err = url.Parse(c.base() + address); err != nil {
+			return err
+		}
+	}
+	req := at(u)
+	switch method {
+	case "GET":
+		req.Method = abstractions.GET
+	case "POST":
+		req.Method = abstractions.POST
+	case "PATCH":
+		req.Method = abstractions.PATCH
+	case "PUT":
+		req.Method = abstractions.PUT
+	case "DELETE":
+		req.Method = abstractions.DELETE
+	}
+	if body != "" {
+		req.SetStreamContentAndContentType([]byte(body), "application/json")
+	}
+	_, err = c.send(ctx, call{api: api{name: "a raw request"}, owned: owned}, req)
+	return err
+}

@@ -53,11 +53,12 @@ func (r roles) all() []string {
 }
 
 // rolesByUser resolves the assignments, those of role-assignable groups
-// included, to users. Assignments scoped to an administrative unit are left
-// out: Conditional Access does not see them.
+// included, to users, by their id in lower case. Assignments scoped to an
+// administrative unit are left out: Conditional Access does not see them.
 func rolesByUser(assignments []RoleAssignment, groups map[string]Group) map[string]roles {
 	byUser := map[string]roles{}
 	give := func(user string, a RoleAssignment) {
+		user = strings.ToLower(user)
 		r := byUser[user]
 		if a.Eligible {
 			r.eligible = append(r.eligible, a.RoleDefinitionID)
@@ -94,21 +95,21 @@ func classify(cfg Config, u User, r roles, now time.Time) (class Class, rule, ev
 	switch {
 	case cfg.IsEmergency(u.ID):
 		return ClassEmergency, "configured", "listed under emergencyAccounts"
-	case slices.Contains(r.active, RoleDirectorySync):
+	case containsFold(r.active, RoleDirectorySync):
 		return ClassSync, "role", "holds the role Directory Synchronization Accounts"
 	case u.Purpose == "room" || u.Purpose == "equipment":
 		return ClassRoom, "userPurpose", "mailbox purpose is " + u.Purpose
 	case u.Purpose == "shared":
 		return ClassSharedMailbox, "userPurpose", "mailbox purpose is shared"
+	case exempted && exemption.Kind == "sharedMailbox":
+		return ClassSharedMailbox, "configured", "listed under exemptions as a shared mailbox"
 	case u.AccountEnabled == No:
 		return ClassDisabled, "accountEnabled", "accountEnabled is false"
 	case exempted && exemption.Kind == "serviceAccount":
 		return ClassService, "configured", "listed under exemptions as a service account"
-	case exempted && exemption.Kind == "sharedMailbox":
-		return ClassSharedMailbox, "configured", "listed under exemptions as a shared mailbox"
 	case !u.Licensed && u.ActivityKnown && u.LastSignIn.IsZero() && now.Sub(u.LastNonInteractive) < serviceSilence && !u.LastNonInteractive.IsZero():
 		return ClassService, "behaviour", "no licence, no interactive sign-in, non-interactive ones as late as " + DateOf(u.LastNonInteractive).String()
-	case strings.EqualFold(u.UserType, "guest") || strings.Contains(strings.ToUpper(u.UserPrincipalName), "#EXT#"):
+	case isGuest(u):
 		return ClassGuest, "userType", "userType is guest"
 	case len(adminRoles) > 0:
 		return ClassAdmin, "role", fmt.Sprintf("holds %d of the roles of Microsoft's administrator template", len(adminRoles))
@@ -116,6 +117,12 @@ func classify(cfg Config, u User, r roles, now time.Time) (class Class, rule, ev
 		return ClassNeverSignedIn, "signInActivity", "no sign-in is recorded"
 	}
 	return ClassMember, "otherwise", "no other rule holds"
+}
+
+// isGuest: an account that was invited says so in its type, or keeps the mark
+// of its origin in its name after somebody turned it into a member.
+func isGuest(u User) bool {
+	return strings.EqualFold(u.UserType, "guest") || strings.Contains(strings.ToUpper(u.UserPrincipalName), "#EXT#")
 }
 
 // configuredExemption finds an exemption of the account, expired or not: an
@@ -170,7 +177,8 @@ func CoverageOf(cfg Config, accounts []Account, day Date) Coverage {
 			if a.Strength == StrengthWeak {
 				c.Weak++
 			}
-		case Unknown:
+		case No:
+		default:
 			c.Unknown++
 		}
 	}

@@ -36,14 +36,16 @@ func ProveEmergency(cfg Config, initialDomain string, facts []EmergencyFacts, as
 			if f.User != nil {
 				p.Enabled = f.User.AccountEnabled
 				p.CloudOnly = not(f.User.Synced)
-				p.InitialDomain = FactOf(initialDomain != "" && strings.HasSuffix(strings.ToLower(f.User.UserPrincipalName), "@"+strings.ToLower(initialDomain)))
+				if initialDomain != "" {
+					p.InitialDomain = FactOf(strings.HasSuffix(strings.ToLower(f.User.UserPrincipalName), "@"+strings.ToLower(initialDomain)))
+				}
 				p.GlobalAdmin = FactOf(directGlobalAdmin(assignments, e.ID))
 			}
 			if f.MethodsRead {
 				p.StrongMethod = FactOf(holdsHardMethod(f.Methods))
 			}
 		}
-		r := byUser[e.ID]
+		r := byUser[strings.ToLower(e.ID)]
 		subject := Subject{ID: e.ID, ActiveRoles: r.active, EligibleRoles: r.eligible}
 		for _, policy := range policies {
 			p.Policies = append(p.Policies, Reach(policy, subject, groups))
@@ -66,7 +68,7 @@ func not(f Fact) Fact {
 // directGlobalAdmin: active, assigned to the account itself, at "/".
 func directGlobalAdmin(assignments []RoleAssignment, account string) bool {
 	return slices.ContainsFunc(assignments, func(a RoleAssignment) bool {
-		return strings.EqualFold(a.PrincipalID, account) && a.RoleDefinitionID == RoleGlobalAdministrator && a.DirectoryScopeID == "/" && !a.Eligible
+		return strings.EqualFold(a.PrincipalID, account) && strings.EqualFold(a.RoleDefinitionID, RoleGlobalAdministrator) && a.DirectoryScopeID == "/" && !a.Eligible
 	})
 }
 
@@ -152,7 +154,7 @@ func DrillsDue(cfg Config, drills []Drill, now time.Time) []Drill {
 			continue
 		}
 		due = append(due, Drill{
-			ID:      "drill-" + e.ID + "-" + DateOf(now).String(),
+			ID:      "drill-" + e.ID + "-" + DateOf(now.In(cfg.Location())).String(),
 			Account: e.ID, OpenedAt: now, ClosesAt: now.Add(DrillWindow),
 		})
 	}

@@ -40,10 +40,15 @@ func findings(cfg Config, d Directory, accounts []Account, now time.Time) []Find
 	note("mailbox-can-sign-in", "warning", "%d shared mailboxes or rooms can sign in",
 		"Disable sign-in for the account; the mailbox goes on working.",
 		func(a Account) bool { return (a.Class == ClassSharedMailbox || a.Class == ClassRoom) && a.Enabled })
+	note("guest-admin", "warning", "%d guests hold administrator roles and stand outside every wave",
+		"Set countGuests: true, or demand MFA of them by a policy of your own.",
+		func(a Account) bool {
+			return a.Class == ClassGuest && a.Enabled && !cfg.CountGuests && len(intersection(a.Roles, AdminRoles())) > 0
+		})
 	note("not-reachable", "warning", "%d people have no mail address and cannot be told",
 		"Give them an alternate address, or tell them in person and list them under accepted.",
 		func(a Account) bool { return IsPerson(cfg, a) && a.Mail == "" })
-	if d.SecurityDefaults && holdsPlan(d.Plans, PlanEntraP1, PlanEntraP2) {
+	if d.SecurityDefaults && HoldsPlan(d.Plans, PlanEntraP1, PlanEntraP2) {
 		list = append(list, Finding{
 			ID: "defaults-with-licence", Severity: "note",
 			Text:   "Security Defaults are on although the licences allow Conditional Access",
@@ -62,7 +67,8 @@ func hasUnknownMethod(methods []string) bool {
 	return false
 }
 
-func holdsPlan(plans []ServicePlan, ids ...string) bool {
+// HoldsPlan reports whether one of the service plans is in force.
+func HoldsPlan(plans []ServicePlan, ids ...string) bool {
 	for _, p := range plans {
 		if containsFold(ids, p.ID) {
 			return true
@@ -81,7 +87,7 @@ func ChooseMethod(configured, before Method, plans []ServicePlan) (Method, strin
 		return configured, "chosen by the operator in rollout.yaml"
 	case before != "":
 		return before, "announced already; set method in rollout.yaml to change it"
-	case holdsPlan(plans, PlanEntraP1, PlanEntraP2):
+	case HoldsPlan(plans, PlanEntraP1, PlanEntraP2):
 		return MethodConditionalAccess, "the tenant holds Entra ID P1, so emergency accounts can be excluded, people can be observed before the switch, and waves are possible"
 	}
 	return MethodSecurityDefaults, "the tenant holds no Entra ID P1, which Conditional Access needs; Security Defaults are free, know no exclusions and no report-only"

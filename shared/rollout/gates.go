@@ -133,7 +133,7 @@ func GateIDs() map[string]bool {
 // CheckGates asks every gate about a wave. Missing data never passes.
 func CheckGates(cfg Config, seen Seen, known Known, wave WaveConfig, now time.Time) []GateResult {
 	day := DateOf(now.In(cfg.Location()))
-	in := gateInput{cfg: cfg, seen: seen, known: known, wave: wave, now: now, day: day, blast: BlastList(cfg, wave, seen.Accounts, day)}
+	in := gateInput{cfg: cfg, seen: seen, known: known, wave: wave, now: now, day: day, blast: stopped(cfg, seen, wave, day)}
 	var results []GateResult
 	for _, g := range Gates() {
 		r := GateResult{ID: g.ID, Question: g.Question, Remedy: g.Remedy}
@@ -164,31 +164,57 @@ func gateEmergencyAccounts(in gateInput) (bool, string) {
 	if in.seen.Live == nil {
 		return false, "the emergency accounts were not read in this run"
 	}
-	good, wrong := 0, []string{}
-	for _, p := range in.live().Emergency {
-		if s := p.Shortcomings(); len(s) > 0 {
-			wrong = append(wrong, p.Account+": "+strings.Join(s, "; "))
-			continue
+	// Counted by id: the same account twice is one.
+	good, wrong := map[string]bool{}, []string{}
+	for _, e := range in.cfg.EmergencyAccounts {
+		p, looked := in.live().proof(e.ID)
+		switch s := p.Shortcomings(); {
+		case !looked:
+			wrong = append(wrong, e.ID+": not looked at")
+		case len(s) > 0:
+			wrong = append(wrong, e.ID+": "+strings.Join(s, "; "))
+		default:
+			good[strings.ToLower(e.ID)] = true
 		}
-		good++
 	}
-	if len(wrong) > 0 || good < 2 {
-		return false, fmt.Sprintf("%d of %d accounts proven, two are needed and none may be wrong. %s", good, len(in.cfg.EmergencyAccounts), strings.Join(wrong, ". "))
+	if len(wrong) > 0 || len(good) < 2 {
+		return false, fmt.Sprintf("%d of %d accounts proven, two are needed and none may be wrong. %s", len(good), len(in.cfg.EmergencyAccounts), strings.Join(wrong, ". "))
 	}
-	return true, fmt.Sprintf("%d accounts proven", good)
+	return true, fmt.Sprintf("%d accounts proven", len(good))
+}
+
+// proof returns what was seen of an emergency account.
+func (l Live) proof(account string) (EmergencyProof, bool) {
+	i := slices.IndexFunc(l.Emergency, func(p EmergencyProof) bool { return strings.EqualFold(p.Account, account) })
+	if i < 0 {
+		return EmergencyProof{}, false
+	}
+	return l.Emergency[i], true
 }
 
 func gateEmergencyExcluded(in gateInput) (bool, string) {
 	if in.seen.Live == nil {
 		return false, "the policies were not read in this run"
 	}
-	if len(in.live().Emergency) < len(in.cfg.EmergencyAccounts) || len(in.live().Emergency) == 0 {
-		return false, "not every emergency account was looked at"
+	if in.conditionalAccess() {
+		// A listing without the policy that is about to be switched proves nothing.
+		owned, created := in.known.Owned(in.wave.Name)
+		if _, read := in.live().Policy(owned.ID); !created || !read {
+			return false, "the wave's own policy is not among the policies that were read"
+		}
+	}
+	if len(in.cfg.EmergencyAccounts) == 0 {
+		return false, "there is no emergency account"
 	}
 	var wrong []string
-	for _, proof := range in.live().Emergency {
+	for _, e := range in.cfg.EmergencyAccounts {
+		proof, looked := in.live().proof(e.ID)
+		if !looked {
+			wrong = append(wrong, "account "+e.ID+" was not looked at")
+			continue
+		}
 		for _, v := range proof.Exposed(in.live().Policies) {
-			wrong = append(wrong, fmt.Sprintf("account %s is %s policy %q (%s)", proof.Account, verdictWords(v.Verdict), nameOr(v.Name, v.ID), strings.Join(v.Path, ", ")))
+			wrong = append(wrong, fmt.Sprintf("account %s is %s policy %q (%s)", e.ID, verdictWords(v.Verdict), nameOr(v.Name, v.ID), strings.Join(v.Path, ", ")))
 		}
 	}
 	if len(wrong) > 0 {
@@ -207,25 +233,30 @@ func verdictWords(v Verdict) string {
 	return "not provably outside"
 }
 
-func gateAuditFresh(in gateInput) (bool, string) {
-	a := in.seen.Audit
+func gateAuditFresh(in gateInput) (bool, string) { return auditComplete(in.cfg, in.seen, in.now) }
+
+// auditComplete reports whether what was seen of the tenant's accounts is whole
+// and young enough to act on, with the evidence.
+func auditComplete(cfg Config, seen Seen, now time.Time) (bool, string) {
+	a := seen.Audit
+	at := a.At.In(cfg.Location()).Format(time.DateTime)
 	switch {
 	case a.At.IsZero() || a.Accounts == 0:
 		return false, "there is no complete audit"
-	case in.now.Sub(a.At) > AuditMaxAge:
-		return false, fmt.Sprintf("the newest complete audit is of %s, %d hours ago", a.At.In(in.cfg.Location()).Format(time.DateTime), int(in.now.Sub(a.At).Hours()))
-	case a.At.After(in.now):
+	case now.Sub(a.At) > AuditMaxAge:
+		return false, fmt.Sprintf("the newest complete audit is of %s, %d hours ago", at, int(now.Sub(a.At).Hours()))
+	case a.At.After(now):
 		return false, "the newest audit lies in the future: a clock is wrong"
-	case len(in.seen.Accounts) != a.Accounts:
-		return false, fmt.Sprintf("the audit saw %d accounts, the table holds %d", a.Accounts, len(in.seen.Accounts))
+	case len(seen.Accounts) != a.Accounts:
+		return false, fmt.Sprintf("the audit saw %d accounts, the table holds %d", a.Accounts, len(seen.Accounts))
 	}
-	return true, fmt.Sprintf("%d accounts at %s", a.Accounts, a.At.In(in.cfg.Location()).Format(time.DateTime))
+	return true, fmt.Sprintf("%d accounts at %s", a.Accounts, at)
 }
 
 func gateCapableAdmin(in gateInput) (bool, string) {
 	n := 0
 	for _, a := range in.seen.Accounts {
-		if a.Class == ClassAdmin && a.Capable == Yes && slices.Contains(a.Roles, RoleGlobalAdministrator) {
+		if a.Class == ClassAdmin && !in.cfg.IsEmergency(a.ID) && a.Capable == Yes && containsFold(a.Roles, RoleGlobalAdministrator) {
 			n++
 		}
 	}
@@ -236,7 +267,7 @@ func gateLicence(in gateInput) (bool, string) {
 	if !in.conditionalAccess() {
 		return true, "Security Defaults need no licence"
 	}
-	if holdsPlan(in.seen.Audit.Plans, PlanEntraP1, PlanEntraP2) {
+	if HoldsPlan(in.seen.Audit.Plans, PlanEntraP1, PlanEntraP2) {
 		return true, "Entra ID P1 or P2 is in force"
 	}
 	return false, "no plan of Entra ID P1 or P2 is in force, and Conditional Access needs one"
@@ -265,8 +296,14 @@ func gatePermissions(in gateInput) (bool, string) {
 	return true, "granted equals needed, for reader and writer"
 }
 
+// difference is a without b, whatever the case. The lists can be as long as the
+// tenant is large.
 func difference(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(x string) bool { return containsFold(b, x) })
+	without := map[string]bool{}
+	for _, x := range b {
+		without[strings.ToLower(x)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(x string) bool { return without[strings.ToLower(x)] })
 }
 
 // ReaderPermissions are the application permissions that audit, breakglass,
@@ -291,7 +328,7 @@ func WriterPermissions() []string {
 func gateAlertPath(in gateInput) (bool, string) {
 	var stale []string
 	for _, e := range in.cfg.EmergencyAccounts {
-		if last := lastPassed(in.known.Drills, e.ID); in.now.Sub(last) > DrillDays*24*time.Hour {
+		if last := lastPassed(in.known.Drills, e.ID); in.now.Sub(last) > DrillDays*24*time.Hour || last.After(in.now) {
 			stale = append(stale, e.ID)
 		}
 	}
@@ -324,8 +361,15 @@ func gatePoliciesUnchanged(in gateInput) (bool, string) {
 	if !found {
 		return false, "policy " + owned.ID + " is gone"
 	}
+	if live.State != StateReportOnly && live.State != StateEnabled {
+		return false, fmt.Sprintf("somebody set policy %s to %q", owned.ID, live.State)
+	}
 	if drift := Drift(in.cfg, owned.Draft, live); len(drift) > 0 {
 		return false, strings.Join(drift, "; ")
+	}
+	// Whom the gates ask about follows from rollout.yaml as it is now.
+	if drift := Drift(in.cfg, Draft(in.cfg, in.wave, in.known.groupIDs()), live); len(drift) > 0 {
+		return false, "rollout.yaml asks for another policy than the one announced: " + strings.Join(drift, "; ")
 	}
 	if added := AddedExclusions(owned.Draft, live); len(added) > 0 {
 		return true, fmt.Sprintf("as announced; others excluded %s, which stays", strings.Join(added, ", "))
@@ -350,8 +394,8 @@ func gateObserved(in gateInput) (bool, string) {
 	}
 	people, recent := 0, false
 	for _, o := range in.seen.Observations {
-		if o.Policy != owned.ID {
-			continue
+		if o.Policy != owned.ID || in.now.Sub(o.LastAt) > ObserveDays*24*time.Hour {
+			continue // somebody who has left must not speak for ever
 		}
 		if !knownReportOnly(o.Result) {
 			return false, fmt.Sprintf("the sign-in log answered %q for account %s: missing data", o.Result, o.Account)
@@ -376,11 +420,17 @@ func knownReportOnly(result string) bool {
 }
 
 func gateNoticeGiven(in gateInput) (bool, string) {
-	untold := untold(in.cfg, in.known, in.wave, in.seen.Accounts, in.day)
-	spared := in.live().Groups[GroupExempt]
+	if _, read := in.live().Groups[GroupReady]; in.wave.Members == MembersCapable && in.conditionalAccess() && !read {
+		return false, "the members of the wave's group were not read in this run"
+	}
+	if len(in.seen.Accounts) == 0 {
+		return false, noAccounts
+	}
+	untold := untold(in.cfg, in.known, in.blast, in.day)
+	spared := in.spared()
 	var open []string
 	for _, a := range untold {
-		if !spared.Opened || !containsFold(spared.Members, a.ID) {
+		if !containsFold(spared, a.ID) {
 			open = append(open, a.ID)
 		}
 	}
@@ -390,26 +440,58 @@ func gateNoticeGiven(in gateInput) (bool, string) {
 	return true, fmt.Sprintf("%d people would be stopped: told, or accepted by name; %d whose notice still runs are left out until it has", len(in.blast)-len(untold), len(untold))
 }
 
-// untold are the people whom the wave's policy stops or would stop, and who were
-// neither provably told in time nor accepted by name.
-func untold(cfg Config, known Known, wave WaveConfig, accounts []Account, day Date) []Account {
+const noAccounts = "no account was read"
+
+// spared are the accounts that the live policy leaves out through Sallyport's
+// group. Security Defaults leave nobody out.
+func (in gateInput) spared() []string {
+	owned, created := in.known.Owned(in.wave.Name)
+	policy, read := in.live().Policy(owned.ID)
+	group := in.live().Groups[GroupExempt]
+	if !in.conditionalAccess() || !created || !read || !group.Opened || !containsFold(policy.ExcludeGroups, in.known.groupIDs()[GroupExempt]) {
+		return nil
+	}
+	return group.Members
+}
+
+// stopped are the people whom the wave's switch would stop. A wave of capable
+// people holds, by its group, also those who are capable no longer.
+func stopped(cfg Config, seen Seen, wave WaveConfig, day Date) []Account {
+	if wave.Members != MembersCapable {
+		return BlastList(cfg, wave, seen.Accounts, day)
+	}
+	if seen.Live == nil {
+		return nil
+	}
+	inside := map[string]bool{}
+	for _, id := range seen.Live.Groups[GroupReady].Members {
+		inside[strings.ToLower(id)] = true
+	}
+	everybody := BlastList(cfg, WaveConfig{Members: MembersAll}, seen.Accounts, day)
+	return slices.DeleteFunc(everybody, func(a Account) bool { return !inside[strings.ToLower(a.ID)] })
+}
+
+// untold are those of the people who were neither provably told in time nor
+// accepted by name.
+func untold(cfg Config, known Known, people []Account, day Date) []Account {
 	sent := messagesByAccount(known.Messages)
-	return slices.DeleteFunc(BlastList(cfg, wave, accounts, day), func(a Account) bool {
+	return slices.DeleteFunc(slices.Clone(people), func(a Account) bool {
 		return toldInTime(cfg, sent[a.ID], day) || accepted(cfg, a)
 	})
 }
 
-// toldInTime: an announcement reached the person, and the notice has run out.
+// toldInTime: a notice reached the person, it has run out, and the date that it
+// named has come.
 func toldInTime(cfg Config, sent []Message, day Date) bool {
 	return slices.ContainsFunc(sent, func(m Message) bool {
 		return isNotice(m.Kind) && m.State == MessageDelivered && !m.DeliveredAt.IsZero() &&
-			DateOf(m.DeliveredAt.In(cfg.Location())).DaysUntil(day) >= NoticeDays
+			DateOf(m.DeliveredAt.In(cfg.Location())).DaysUntil(day) >= NoticeDays && !day.Before(m.Deadline)
 	})
 }
 
 func accepted(cfg Config, a Account) bool {
 	return slices.ContainsFunc(cfg.Accepted, func(x Acceptance) bool {
-		return x.By != "" && (strings.EqualFold(x.Account, a.ID) || strings.EqualFold(x.Account, a.UserPrincipalName))
+		return x.By != "" && names(x.Account, a)
 	})
 }
 
@@ -431,6 +513,9 @@ func gateCoverage(in gateInput) (bool, string) {
 }
 
 func gateServiceAccounts(in gateInput) (bool, string) {
+	if len(in.seen.Accounts) == 0 {
+		return false, noAccounts
+	}
 	var open []string
 	for _, a := range in.seen.Accounts {
 		if in.wave.Holds(in.cfg, a, in.day) && (a.Class == ClassService || a.Class == ClassSharedMailbox || a.Class == ClassRoom) {
@@ -444,6 +529,12 @@ func gateServiceAccounts(in gateInput) (bool, string) {
 }
 
 func gateLegacy(in gateInput) (bool, string) {
+	if len(in.seen.Accounts) == 0 {
+		return false, noAccounts
+	}
+	if !HoldsPlan(in.seen.Audit.Plans, PlanEntraP1, PlanEntraP2) {
+		return false, "without Entra ID P1 there is no sign-in log, so nobody knows; ask, and waive the gate"
+	}
 	byID := map[string]Account{}
 	for _, a := range in.seen.Accounts {
 		byID[a.ID] = a

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +36,12 @@ func Cause(code int, legacyClient bool) (cause, advice string, ok bool) {
 	return "", "", false
 }
 
+// LockOutCodes are the codes that [Cause] can explain, for asking the log for
+// them alone: no whole log is read.
+func LockOutCodes() []int {
+	return []int{50072, 50074, 50076, 50079, 53003, 53004, 53010, 500121, 530032, 530035}
+}
+
 // LegacyClient reports whether clientAppUsed is a protocol that cannot do MFA.
 // Source: https://learn.microsoft.com/entra/identity/conditional-access/policy-block-legacy-authentication
 func LegacyClient(clientApp string) bool {
@@ -51,6 +58,12 @@ func LegacyClient(clientApp string) bool {
 // so does becoming capable for somebody who was not registered. The result does
 // not depend on the order of the rows or on how often they came.
 func FindLockOuts(rows []SignIn, accounts []Account, since, now time.Time) []LockOut {
+	// A row that is published again may say something else: the order decides
+	// which one counts, not the arrival.
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(x, y SignIn) int {
+		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID), cmp.Compare(x.ErrorCode, y.ErrorCode), cmp.Compare(x.ClientAppUsed, y.ClientAppUsed))
+	})
 	byUser := map[string][]SignIn{}
 	seen := map[string]bool{}
 	for _, r := range rows {
@@ -61,14 +74,7 @@ func FindLockOuts(rows []SignIn, accounts []Account, since, now time.Time) []Loc
 	}
 	var list []LockOut
 	for _, a := range accounts {
-		history := byUser[a.ID]
-		slices.SortFunc(history, func(x, y SignIn) int {
-			if c := x.CreatedAt.Compare(y.CreatedAt); c != 0 {
-				return c
-			}
-			return strings.Compare(x.ID, y.ID)
-		})
-		list = append(list, lockOutsOf(a, history, now)...)
+		list = append(list, lockOutsOf(a, byUser[a.ID], now)...)
 	}
 	return list
 }

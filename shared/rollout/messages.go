@@ -17,17 +17,18 @@ const HoldoutEvery = 7
 // now, with the reason. It works in windows, not instants: a late run sends the
 // newest due message and never a burst; nobody who is known capable is
 // reminded; each person gets at most one message a day, and none on a day on
-// which the tenant does not work. Everybody is looked at every time, so that
-// nothing that cannot be sent stands in the way of what can.
+// which the tenant does not work, or on which nobody knows who is capable by now.
+// Everybody is looked at every time, so that nothing that cannot be sent stands
+// in the way of what can.
 func PlanMessages(cfg Config, seen Seen, known Known, now time.Time) []Action {
 	day := DateOf(now.In(cfg.Location()))
-	if cfg.Paused || !cfg.Enforcement.WorkingDay(day) {
+	if complete, _ := auditComplete(cfg, seen, now); cfg.Paused || !complete || !cfg.Enforcement.WorkingDay(day) {
 		return nil
 	}
 	sent := messagesByAccount(known.Messages)
 	var actions []Action
 	for _, a := range seen.Accounts {
-		if known.Unreachable[a.ID] != "" || a.Mail == "" {
+		if _, bounced := known.Unreachable[a.ID]; bounced || a.Mail == "" {
 			continue
 		}
 		m, reason, due := dueMessage(cfg, known, sent[a.ID], a, day, now)
@@ -62,7 +63,7 @@ func dueMessage(cfg Config, known Known, sent []Message, a Account, day Date, no
 	told, notice := noticeOf(sent)
 	deadline := later(wave.Deadline, day.AddDays(NoticeDays))
 	if told {
-		deadline = later(wave.Deadline, notice.Day.AddDays(NoticeDays))
+		deadline = later(wave.Deadline, notice.Deadline) // never earlier than they were told
 	}
 	claim := func(kind MessageKind, window int, id, reason string) (Message, string, bool) {
 		id = fmt.Sprintf("%s.%s.%s", id, wave.Name, a.ID)
@@ -90,10 +91,15 @@ func dueMessage(cfg Config, known Known, sent []Message, a Account, day Date, no
 		if !in {
 			return none()
 		}
-		return claim(MessageReminder, window, fmt.Sprintf("reminder-%d", window), fmt.Sprintf("not capable %d days before the deadline", left))
+		// With the day in its id: when the date moves, people are reminded anew.
+		return claim(MessageReminder, window, fmt.Sprintf("reminder-%d-%s", window, deadline), fmt.Sprintf("not capable %d days before the deadline", left))
 	}
 	if since := later(DateOf(record.EnforcedAt.In(cfg.Location())), deadline).DaysUntil(day); switched && since >= 1 {
-		return claim(MessageHoldout, 0, fmt.Sprintf("holdout-%d", (since-1)/HoldoutEvery+1), fmt.Sprintf("not capable %d days after the switch", since))
+		count, last := holdoutsOf(sent)
+		if count > 0 && last.DaysUntil(day) < HoldoutEvery {
+			return none()
+		}
+		return claim(MessageHoldout, 0, fmt.Sprintf("holdout-%d", count+1), fmt.Sprintf("not capable %d days after the switch", since))
 	}
 	return none()
 }
@@ -107,6 +113,16 @@ func noticeOf(sent []Message) (told bool, notice Message) {
 		return false, Message{}
 	}
 	return true, sent[i]
+}
+
+// holdoutsOf counts the messages to a holdout, and says when the last one was.
+func holdoutsOf(sent []Message) (count int, last Date) {
+	for _, m := range sent {
+		if m.Kind == MessageHoldout {
+			count, last = count+1, later(last, m.Day)
+		}
+	}
+	return count, last
 }
 
 // nextNotice names the next try to tell a person: an announcement that was
@@ -153,6 +169,8 @@ func StillDue(cfg Config, m Message, a Account, now time.Time) (bool, string) {
 	}
 	wave, ok := cfg.Wave(m.Wave)
 	switch {
+	case cfg.Paused:
+		return false, "the rollout is paused"
 	case !ok:
 		return false, "the wave is no longer in the plan"
 	case !IsPerson(cfg, a):
@@ -163,6 +181,8 @@ func StillDue(cfg Config, m Message, a Account, now time.Time) (bool, string) {
 		return false, "the account has no mail address"
 	case a.Capable == Yes && m.Kind != MessageReady:
 		return false, "registered since"
+	case a.Capable != Yes && m.Kind == MessageReady:
+		return false, "capable no longer"
 	case m.Kind == MessageReminder && day.DaysUntil(m.Deadline) < 1:
 		return false, "the deadline is here"
 	}

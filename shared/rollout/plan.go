@@ -130,8 +130,10 @@ func (p *switchPlan) wave(wave WaveConfig) {
 		p.announce(wave)
 	case WaveAnnounced:
 		p.prepare(wave)
-	case WaveObserving, WaveHeld, WaveRolledBack:
+	case WaveObserving, WaveHeld:
 		p.consider(wave, record)
+	case WaveRolledBack:
+		p.tellRolledBack(wave, record)
 	case WaveEnforced, WaveSettled:
 		p.keep(wave, record)
 	}
@@ -142,20 +144,36 @@ func (p *switchPlan) announce(wave WaveConfig) {
 	if p.day.Before(p.cfg.AnnouncementDay()) {
 		return
 	}
-	for _, r := range CheckGates(p.cfg, p.seen, p.known, wave, p.now) {
-		if (r.ID == "licence" || r.ID == "audit-fresh") && !r.Holds() {
-			p.tellHeld(wave, []GateResult{r})
-			return
-		}
+	if failing := p.failing(wave, "licence", "audit-fresh"); len(failing) > 0 {
+		p.tellHeld(wave, failing)
+		return
 	}
 	p.do(MoveWave{Wave: wave.Name, To: WaveAnnounced, Reason: "the day of the announcement is here, the audit is complete and the licences allow " + string(p.seen.Audit.Method)})
 }
 
-// prepare creates what the wave needs, report-only, and begins to observe.
+// failing are those of the named gates that do not let the wave through.
+func (p *switchPlan) failing(wave WaveConfig, gates ...string) []GateResult {
+	return slices.DeleteFunc(Failing(CheckGates(p.cfg, p.seen, p.known, wave, p.now)), func(r GateResult) bool {
+		return !slices.Contains(gates, r.ID)
+	})
+}
+
+// prepare creates what the wave needs, report-only, and begins to observe. The
+// operator hears if that does not succeed in time.
 func (p *switchPlan) prepare(wave WaveConfig) {
 	if p.seen.Audit.Method == MethodSecurityDefaults {
 		p.do(MoveWave{Wave: wave.Name, To: WaveObserving, Reason: "Security Defaults know no report-only: nothing to create"})
 		return
+	}
+	owned, exists := p.known.Owned(wave.Name)
+	if live, found := p.seen.Live.Policy(owned.ID); exists && found && live.State == StateReportOnly {
+		p.do(MoveWave{Wave: wave.Name, To: WaveObserving, Reason: "its policy exists, report-only, read back"})
+		return
+	}
+	if !wave.Deadline.IsZero() && p.day.DaysUntil(wave.Deadline) < ObserveDays {
+		if failing := p.failing(wave, "policies-unchanged", "observed"); len(failing) > 0 {
+			p.tellHeld(wave, failing)
+		}
 	}
 	ids := p.known.groupIDs()
 	ready := true
@@ -169,16 +187,8 @@ func (p *switchPlan) prepare(wave WaveConfig) {
 	if wave.Members == MembersCapable {
 		need(GroupReady, "Sallyport: ready for MFA")
 	}
-	if !ready {
-		return
-	}
-	owned, exists := p.known.Owned(wave.Name)
-	if !exists {
+	if ready && !exists {
 		p.do(CreatePolicy{Draft: Draft(p.cfg, wave, ids), Reason: "wave " + wave.Name + " is announced and needs its policy, report-only"})
-		return
-	}
-	if live, found := p.seen.Live.Policy(owned.ID); found && live.State == StateReportOnly {
-		p.do(MoveWave{Wave: wave.Name, To: WaveObserving, Reason: "its policy exists, report-only, read back"})
 	}
 }
 
@@ -199,12 +209,10 @@ func (p *switchPlan) consider(wave WaveConfig, record Wave) {
 	method := p.seen.Audit.Method
 	owned, _ := p.known.Owned(wave.Name)
 	if p.enforcing(method, owned) {
-		if record.State != WaveRolledBack {
-			p.do(MoveWave{Wave: wave.Name, To: WaveEnforced, Reason: "it was found enforcing: a run ended before it recorded its switch, or somebody else switched it"})
-		}
+		p.do(MoveWave{Wave: wave.Name, To: WaveEnforced, Reason: "it was found enforcing: a run ended before it recorded its switch, or somebody else switched it"})
 		return
 	}
-	if record.State == WaveRolledBack || !p.due(wave, record) {
+	if !p.due(wave, record) {
 		return
 	}
 	results := CheckGates(p.cfg, p.seen, p.known, wave, p.now)
@@ -278,8 +286,7 @@ func (p *switchPlan) keep(wave WaveConfig, record Wave) {
 	owned, _ := p.known.Owned(wave.Name)
 	if record.BreakerTripped != "" {
 		p.do(RollBack{Wave: wave.Name, Method: method, PolicyID: owned.ID, Reason: record.BreakerTripped})
-		p.tell(notice(MessageRollback, wave.Name, record.EnforcedAt.UTC().Format(time.RFC3339), "Rolled back: "+wave.Name, p.day, p.now,
-			map[string]string{"reason": record.BreakerTripped}), record.BreakerTripped)
+		p.tellRolledBack(wave, record)
 		return
 	}
 	people := 0
@@ -292,11 +299,27 @@ func (p *switchPlan) keep(wave WaveConfig, record Wave) {
 		map[string]string{"at": record.EnforcedAt.UTC().Format(time.RFC3339), "policy": owned.ID, "people": fmt.Sprint(people)}), "the wave was switched")
 }
 
+// tellRolledBack tells the operator once of each roll-back, also when the run
+// that made it ended before it could.
+func (p *switchPlan) tellRolledBack(wave WaveConfig, record Wave) {
+	reason := record.BreakerTripped
+	if n := len(record.History); n > 0 && record.State == WaveRolledBack {
+		reason = record.History[n-1].Reason
+	}
+	p.tell(notice(MessageRollback, wave.Name, record.EnforcedAt.UTC().Format(time.RFC3339), "Rolled back: "+wave.Name, p.day, p.now,
+		map[string]string{"reason": reason}), reason)
+}
+
 // groupCap is how many members one run may change: max(50, 5 % of the tenant).
 func groupCap(accounts int) int { return max(50, accounts/20) }
 
-// fillGroups reconciles Sallyport's own groups with who belongs there today.
+// fillGroups reconciles Sallyport's own groups with who belongs there today. It
+// needs the whole tenant: who is missing from a partial reading would be taken
+// out, and stopped.
 func (p *switchPlan) fillGroups() {
+	if complete, _ := auditComplete(p.cfg, p.seen, p.now); !complete {
+		return
+	}
 	for _, g := range p.known.Groups {
 		have, read := p.seen.Live.Groups[g.Purpose]
 		if g.ID == "" || !read || !have.Opened {
@@ -306,12 +329,14 @@ func (p *switchPlan) fillGroups() {
 		add, remove := difference(want, have.Members), difference(have.Members, want)
 		if g.Purpose == GroupReady {
 			// Who is capable once stays: taking people out would un-protect them
-			// whenever a report lags.
-			remove = nil
+			// whenever a report lags. Only who would be stopped untold leaves.
+			remove = intersection(remove, p.untoldReady())
 		}
+		// Others may lean on our group to leave an emergency account out.
+		remove = slices.DeleteFunc(remove, p.cfg.IsEmergency)
 		most := groupCap(len(p.seen.Accounts))
 		if len(remove) > most {
-			continue // an exemption group that empties at once is a mistake, not a wish
+			remove = nil // an exemption group that empties at once is a mistake, not a wish
 		}
 		if len(add) > most {
 			add = add[:most]
@@ -342,6 +367,16 @@ func (p *switchPlan) members(purpose string) []string {
 	return want
 }
 
+// untoldReady are the people in the group of capable people who are capable no
+// longer, and whom nobody told.
+func (p *switchPlan) untoldReady() []string {
+	ids := []string{}
+	for _, a := range untold(p.cfg, p.known, stopped(p.cfg, p.seen, WaveConfig{Members: MembersCapable}, p.day), p.day) {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
 // spareFrom is how many days before a deadline people whose notice still runs
 // are left out: membership changes can take a day to be effective.
 // Source: https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation
@@ -358,7 +393,7 @@ func (p *switchPlan) noticeRunning() map[string]bool {
 		if w.Deadline.IsZero() {
 			continue
 		}
-		list := untold(p.cfg, p.known, w, p.seen.Accounts, p.day)
+		list := untold(p.cfg, p.known, stopped(p.cfg, p.seen, w, p.day), p.day)
 		switch p.known.Wave(w.Name).State {
 		case WaveObserving, WaveHeld:
 			if p.day.DaysUntil(w.Deadline) > spareFrom || len(list) > max(3, len(p.seen.Accounts)/50) {
@@ -384,13 +419,14 @@ func PlanWatch(cfg Config, seen Seen, known Known, now time.Time) []Action {
 	}
 	day := DateOf(now.In(cfg.Location()))
 	var actions []Action
-	open := slices.ContainsFunc(known.LockOuts, func(l LockOut) bool { return l.ClosedAt.IsZero() })
+	open := anyLockedOut(cfg, seen.Accounts, known.LockOuts, day)
+	complete, _ := auditComplete(cfg, seen, now)
 	coverage := CoverageOf(cfg, seen.Accounts, day)
 	everybody := coverage.All > 0 && coverage.Capable == coverage.All
 	allSettled := len(cfg.Waves) > 0
 	for _, w := range cfg.Waves {
 		record := known.Wave(w.Name)
-		if record.State == WaveEnforced && now.Sub(record.EnforcedAt) >= SettleDays*24*time.Hour && !open && everybody && now.Sub(seen.Audit.At) <= AuditMaxAge {
+		if record.State == WaveEnforced && now.Sub(record.EnforcedAt) >= SettleDays*24*time.Hour && complete && !open && everybody {
 			actions = append(actions, MoveWave{Wave: w.Name, To: WaveSettled, Reason: fmt.Sprintf("%d days are over, nobody is locked out, coverage is 100 %%", SettleDays)})
 			continue
 		}
@@ -403,6 +439,21 @@ func PlanWatch(cfg Config, seen Seen, known Known, now time.Time) []Action {
 		actions = append(actions, Send{Message: closing, Reason: "every wave has settled"})
 	}
 	return actions
+}
+
+// anyLockedOut: somebody who has left, or was exempted since, no longer waits to
+// get in, and would otherwise keep a wave from ever settling.
+func anyLockedOut(cfg Config, accounts []Account, lockOuts []LockOut, day Date) bool {
+	outside := map[string]bool{}
+	for _, l := range lockOuts {
+		if l.ClosedAt.IsZero() {
+			outside[l.Account] = true
+		}
+	}
+	return slices.ContainsFunc(accounts, func(a Account) bool {
+		_, exempt := cfg.Exemption(a, day)
+		return outside[a.ID] && !exempt && IsPerson(cfg, a)
+	})
 }
 
 func gateIDs(results []GateResult) []string {

@@ -36,17 +36,17 @@ func Draft(cfg Config, w WaveConfig, groups map[string]string) PolicyDraft {
 	case MembersAll:
 		d.IncludeUsers = []string{"All"}
 		d.ExcludeRoles = []string{RoleDirectorySync}
-		if !cfg.CountGuests {
-			d.ExcludeUsers = append(d.ExcludeUsers, "GuestsOrExternalUsers")
-		}
+	}
+	if !cfg.CountGuests {
+		d.ExcludeUsers = append(d.ExcludeUsers, "GuestsOrExternalUsers")
 	}
 	return d
 }
 
 // Drift compares a live policy with what was announced, by meaning: order and
-// empty lists are no drift, exclusions that others added are welcome and stay.
-// Emergency accounts have a gate of their own. What is returned changes whom
-// or how the policy stops.
+// empty lists are no drift, accounts and groups that others excluded are
+// welcome and stay. Emergency accounts have a gate of their own. What is
+// returned changes whom or how the policy stops.
 func Drift(cfg Config, announced PolicyDraft, live Policy) []string {
 	var drift []string
 	missing := func(what string, want, have []string) {
@@ -78,10 +78,17 @@ func Drift(cfg Config, announced PolicyDraft, live Policy) []string {
 	} else if len(narrowed) > 0 {
 		drift = append(drift, "it is narrowed by "+strings.Join(narrowed, ", "))
 	}
-	for _, c := range live.GrantControls {
+	if len(live.IncludeGuests) > 0 {
+		drift = append(drift, "guests were included: "+strings.Join(live.IncludeGuests, ", "))
+	}
+	// A capable person can fail each of these.
+	for _, c := range slices.Concat(live.GrantControls, live.OtherGrants, live.SessionControls) {
 		if !strings.EqualFold(c, "mfa") {
 			drift = append(drift, "the control "+c+" was added")
 		}
+	}
+	if live.AuthenticationStrength != "" {
+		drift = append(drift, "the authentication strength "+live.AuthenticationStrength+" was added")
 	}
 	return drift
 }

@@ -12,6 +12,32 @@ type Subject struct {
 	Guest         bool
 	ActiveRoles   []string // role template ids held tenant-wide
 	EligibleRoles []string // those that Privileged Identity Management can activate
+	// in are the ids of the groups that hold it, if that was worked out for
+	// everybody at once; nil: look into each group.
+	in map[string]bool
+}
+
+func (s Subject) isIn(id string, g Group) bool {
+	if s.in != nil {
+		return s.in[id]
+	}
+	return containsFold(g.Members, s.ID)
+}
+
+// groupsByMember turns the groups round, by account id in lower case: to look
+// for 200,000 accounts in a group of as many takes minutes.
+func groupsByMember(groups map[string]Group) map[string]map[string]bool {
+	by := map[string]map[string]bool{}
+	for id, g := range groups {
+		for _, m := range g.Members {
+			m = strings.ToLower(m)
+			if by[m] == nil {
+				by[m] = map[string]bool{}
+			}
+			by[m][id] = true
+		}
+	}
+	return by
 }
 
 // Reach says how a policy stands to an account: its users, groups (opened
@@ -35,7 +61,7 @@ func Reach(p Policy, s Subject, groups map[string]Group) PolicyVerdict {
 	if r := intersection(s.ActiveRoles, p.ExcludeRoles); len(r) > 0 {
 		return answer(VerdictExcluded, "excluded through role "+r[0])
 	}
-	name, in, closed := throughGroup(p.ExcludeGroups, s.ID, groups)
+	name, in, closed := throughGroup(p.ExcludeGroups, s, groups)
 	if in {
 		return answer(VerdictExcluded, "excluded through group "+name)
 	}
@@ -56,7 +82,7 @@ func Reach(p Policy, s Subject, groups map[string]Group) PolicyVerdict {
 	}
 	includeUnsure := ""
 	if inside == "" {
-		name, in, closed := throughGroup(p.IncludeGroups, s.ID, groups)
+		name, in, closed := throughGroup(p.IncludeGroups, s, groups)
 		if in {
 			inside = "included through group " + name
 		}
@@ -78,14 +104,14 @@ func Reach(p Policy, s Subject, groups map[string]Group) PolicyVerdict {
 
 // throughGroup looks for the account in the groups. closed names a group that
 // could not be opened, if the account is in none of the others.
-func throughGroup(ids []string, account string, groups map[string]Group) (name string, in bool, closed string) {
+func throughGroup(ids []string, s Subject, groups map[string]Group) (name string, in bool, closed string) {
 	for _, id := range ids {
 		g, known := groups[id]
 		if !known || !g.Opened {
 			closed = id
 			continue
 		}
-		if containsFold(g.Members, account) {
+		if s.isIn(id, g) {
 			return nameOr(g.DisplayName, id), true, ""
 		}
 	}
@@ -140,13 +166,13 @@ func demandOn(s Subject, policies []Policy, groups map[string]Group, securityDef
 		}
 		switch Reach(p, s, groups).Verdict {
 		case VerdictInside:
+			if viaEligibleRoleOnly(p, s, groups) {
+				narrowed = append(narrowed, "only while the role is active")
+			}
 		case VerdictUnresolvable:
 			narrowed = append(narrowed, "a group that could not be opened")
 		default:
 			continue
-		}
-		if viaEligibleRoleOnly(p, s, groups) {
-			narrowed = append(narrowed, "only while the role is active")
 		}
 		by = append(by, p.ID)
 		for _, n := range narrowed {
@@ -170,16 +196,23 @@ func viaEligibleRoleOnly(p Policy, s Subject, groups map[string]Group) bool {
 // Assess turns one complete reading of a tenant into its accounts, in the order
 // of their ids, and its findings. It is the whole of the audit's judgement.
 func Assess(cfg Config, d Directory, now time.Time) ([]Account, []Finding) {
-	byUser := rolesByUser(d.RoleAssignments, d.Groups)
+	byUser, groups := rolesByUser(d.RoleAssignments, d.Groups), groupsByMember(d.Groups)
 	accounts := make([]Account, 0, len(d.Users))
 	for _, u := range d.Users {
-		accounts = append(accounts, assess(cfg, d, u, byUser[u.ID], now))
+		id := strings.ToLower(u.ID)
+		in := groups[id]
+		if in == nil {
+			in = map[string]bool{}
+		}
+		accounts = append(accounts, assess(cfg, d, u, byUser[id], in, now))
 	}
 	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
+	// A directory that changes between two pages can name an account on both.
+	accounts = slices.CompactFunc(accounts, func(a, b Account) bool { return a.ID == b.ID })
 	return accounts, findings(cfg, d, accounts, now)
 }
 
-func assess(cfg Config, d Directory, u User, r roles, now time.Time) Account {
+func assess(cfg Config, d Directory, u User, r roles, in map[string]bool, now time.Time) Account {
 	a := Account{
 		ID: u.ID, UserPrincipalName: u.UserPrincipalName, DisplayName: u.DisplayName,
 		Mail: address(u), Language: firstOf(u.PreferredLanguage, d.Organization.PreferredLanguage, firstOf(cfg.Communication.Languages...)),
@@ -195,7 +228,7 @@ func assess(cfg Config, d Directory, u User, r roles, now time.Time) Account {
 		slices.Sort(a.Methods)
 		a.Strength = StrengthOf(reg.Methods)
 	}
-	subject := Subject{ID: u.ID, Guest: a.Class == ClassGuest, ActiveRoles: r.active, EligibleRoles: r.eligible}
+	subject := Subject{ID: u.ID, Guest: isGuest(u), ActiveRoles: r.active, EligibleRoles: r.eligible, in: in}
 	a.Enforced, a.DemandedBy, a.NarrowedBy = demandOn(subject, d.Policies, d.Groups, d.SecurityDefaults)
 	return a
 }

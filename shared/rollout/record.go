@@ -24,8 +24,8 @@ type Wave struct {
 	Name    string    `json:"name"`
 	State   WaveState `json:"state"`
 	Version int64     `json:"version"`
-	// AnnouncedAt, ObservedFrom, EnforcedAt and SettledAt are when the wave
-	// first entered that state; zero until then.
+	// AnnouncedAt and ObservedFrom are when the wave first entered that state,
+	// EnforcedAt and SettledAt when it last did; zero until then.
 	AnnouncedAt  time.Time `json:"announcedAt"`
 	ObservedFrom time.Time `json:"observedFrom"`
 	EnforcedAt   time.Time `json:"enforcedAt"`
@@ -197,6 +197,7 @@ type LockOut struct {
 	LastAt   time.Time `json:"lastAt"`
 	ClosedAt time.Time `json:"closedAt"`
 	ClosedBy string    `json:"closedBy"`
+	ToldIn   string    `json:"toldIn"` // the message to the help desk that names it
 	Version  int64     `json:"version"`
 }
 

@@ -76,12 +76,18 @@ func (c Config) IsEmergency(id string) bool {
 // An expired exemption is none: the account is back by itself.
 func (c Config) Exemption(a Account, day Date) (Exemption, bool) {
 	i := slices.IndexFunc(c.Exemptions, func(e Exemption) bool {
-		return !e.Expires.Before(day) && (strings.EqualFold(e.Account, a.ID) || strings.EqualFold(e.Account, a.UserPrincipalName))
+		return !e.Expires.Before(day) && names(e.Account, a)
 	})
 	if i < 0 {
 		return Exemption{}, false
 	}
 	return c.Exemptions[i], true
+}
+
+// names reports whether an entry of rollout.yaml means the account. An empty
+// entry means nobody, also where an account has no name.
+func names(entry string, a Account) bool {
+	return entry != "" && (strings.EqualFold(entry, a.ID) || strings.EqualFold(entry, a.UserPrincipalName))
 }
 
 // Members says whom a wave holds.
@@ -99,7 +105,7 @@ type WaveConfig struct {
 	Name     string  `json:"name"`
 	Members  Members `json:"members"`
 	Deadline Date    `json:"deadline"` // unset only for MembersCapable
-	Coverage int     `json:"coverage"` // percent that the coverage gate demands; 0: none
+	Coverage int     `json:"coverage"` // percent that the coverage gate demands; 0: the usual, see NeededCoverage
 }
 
 // EmergencyAccount is a break-glass account as configured: an object id, never

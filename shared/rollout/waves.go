@@ -25,7 +25,7 @@ const DrillDays = 90
 const AuditMaxAge = 36 * time.Hour
 
 // Moves is the table of allowed moves of a wave. What is not in it cannot
-// happen; settled is the end.
+// happen; settled is the end, unless the circuit breaker trips late.
 func Moves() map[WaveState][]WaveState {
 	return map[WaveState][]WaveState{
 		WavePlanned:    {WaveAnnounced, WavePaused},
@@ -41,6 +41,7 @@ func Moves() map[WaveState][]WaveState {
 
 // Transition moves a wave, or says why it may not. It is the only way in which
 // a state changes; the store's condition on the version makes it happen once.
+// A wave that is switched a second time, after a roll-back, is watched anew.
 func Transition(w Wave, to WaveState, at time.Time, reason string, gates ...string) (Wave, error) {
 	if !slices.Contains(Moves()[w.State], to) {
 		return w, fmt.Errorf("wave %s cannot go from %s to %s: the table of moves does not hold it", w.Name, w.State, to)
@@ -58,17 +59,25 @@ func Transition(w Wave, to WaveState, at time.Time, reason string, gates ...stri
 	case WaveObserving:
 		first(&w.ObservedFrom)
 	case WaveEnforced:
-		first(&w.EnforcedAt)
+		w.EnforcedAt = at
 	case WaveSettled:
-		first(&w.SettledAt)
+		w.SettledAt = at
+	case WaveRolledBack:
+		w.BreakerTripped = "" // its verdict was carried out
 	}
 	return w, nil
 }
 
 // Holds reports whether the wave's policy addresses the account: who could be
-// stopped by it. Emergency and exempted accounts are outside every wave.
+// stopped by it. Emergency and exempted accounts are outside every wave, and so
+// are guests unless the operator counts them: the policies exclude them.
 func (w WaveConfig) Holds(cfg Config, a Account, day Date) bool {
-	if _, exempt := cfg.Exemption(a, day); exempt || a.Class == ClassEmergency || a.Class == ClassSync || !a.Enabled {
+	// An account that was only just configured keeps its old class until the
+	// next audit.
+	if a.Class == ClassEmergency || cfg.IsEmergency(a.ID) || a.Class == ClassSync || !a.Enabled {
+		return false
+	}
+	if _, exempt := cfg.Exemption(a, day); exempt || (a.Class == ClassGuest && !cfg.CountGuests) {
 		return false
 	}
 	switch w.Members {
@@ -77,7 +86,7 @@ func (w WaveConfig) Holds(cfg Config, a Account, day Date) bool {
 	case MembersCapable:
 		return a.Capable == Yes && IsPerson(cfg, a)
 	case MembersAll:
-		return a.Class != ClassGuest || cfg.CountGuests
+		return true
 	}
 	return false
 }

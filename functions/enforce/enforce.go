@@ -1,0 +1,291 @@
+// Package enforce moves waves on. Each hour it reads the tenant's security
+// configuration live, asks the rules what is due, and carries it out: each
+// action conditional, capped, recorded before and after, and read back. It is
+// the only part of Sallyport that can change a tenant.
+package enforce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport/shared/graph"
+	"sallyport/shared/job"
+	"sallyport/shared/outbox"
+	"sallyport/shared/rollout"
+	"sallyport/shared/store"
+)
+
+// Graph is what enforce reads and writes of a tenant.
+type Graph interface {
+	Granted(ctx context.Context) ([]string, error)
+	User(ctx context.Context, id string) (rollout.User, error)
+	Methods(ctx context.Context, userID string) ([]string, error)
+	RoleAssignments(ctx context.Context, withEligible bool) ([]rollout.RoleAssignment, error)
+	Groups(ctx context.Context, ids []string) (map[string]rollout.Group, error)
+	GroupMembers(ctx context.Context, id string) ([]string, error)
+	Policies(ctx context.Context) ([]rollout.Policy, error)
+	Policy(ctx context.Context, id string) (rollout.Policy, error)
+	SecurityDefaults(ctx context.Context) (bool, error)
+
+	CreatePolicy(ctx context.Context, d rollout.PolicyDraft) (rollout.Policy, error)
+	SetPolicyState(ctx context.Context, owned []rollout.OwnedPolicy, id, state string) error
+	SetSecurityDefaults(ctx context.Context, on bool) error
+	FindGroup(ctx context.Context, marker string) (id string, found bool, err error)
+	CreateGroup(ctx context.Context, displayName, marker string) (id string, err error)
+	AddMembers(ctx context.Context, owned []rollout.OwnedGroup, id string, members []string) error
+	RemoveMember(ctx context.Context, owned []rollout.OwnedGroup, id, member string) error
+}
+
+// Table is what enforce reads and writes of the table.
+type Table interface {
+	Config(ctx context.Context, t rollout.TenantID) (rollout.Config, error)
+	Audit(ctx context.Context, t rollout.TenantID) (rollout.AuditRun, error)
+	Accounts(ctx context.Context, t rollout.TenantID) ([]rollout.Account, error)
+	Observations(ctx context.Context, t rollout.TenantID) ([]rollout.Observation, error)
+	Known(ctx context.Context, t rollout.TenantID) (rollout.Known, error)
+	Wave(ctx context.Context, t rollout.TenantID, name string) (rollout.Wave, error)
+	PutWave(ctx context.Context, t rollout.TenantID, w rollout.Wave) error
+	Policies(ctx context.Context, t rollout.TenantID) ([]rollout.OwnedPolicy, error)
+	PutPolicy(ctx context.Context, t rollout.TenantID, p rollout.OwnedPolicy) error
+	Groups(ctx context.Context, t rollout.TenantID) ([]rollout.OwnedGroup, error)
+	PutGroup(ctx context.Context, t rollout.TenantID, g rollout.OwnedGroup) error
+	PutChange(ctx context.Context, t rollout.TenantID, c rollout.Change) error
+}
+
+// Enforce moves the waves of tenants.
+type Enforce struct {
+	Graph  func(ctx context.Context, t rollout.TenantID) (Graph, error)
+	Table  Table
+	Outbox outbox.Outbox
+	Log    *slog.Logger
+}
+
+// Run does what is due in one tenant. An action that fails never stops those of
+// other waves; the next run finds what is left.
+func (e Enforce) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum *job.Summary) error {
+	cfg, err := e.Table.Config(ctx, t)
+	if err != nil {
+		return fmt.Errorf("read rollout.yaml of the tenant: %w", err)
+	}
+	if cfg.Paused {
+		sum.Note("paused", "true")
+		return nil
+	}
+	seen, err := e.known(ctx, t)
+	if errors.Is(err, store.ErrNotFound) {
+		sum.Note("waiting", "first audit")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	known, err := e.Table.Known(ctx, t)
+	if err != nil {
+		return fmt.Errorf("read what is known of the rollout: %w", err)
+	}
+	g, err := e.Graph(ctx, t)
+	if err != nil {
+		return fmt.Errorf("connect to Graph: %w", err)
+	}
+	if seen.Live, err = Look(ctx, g, cfg, seen.Audit, known); err != nil {
+		return fmt.Errorf("read the tenant before any write: %w", err)
+	}
+	r := run{Enforce: e, graph: g, cfg: cfg, now: now, audit: seen.Audit}
+	var failed error
+	for _, action := range rollout.PlanSwitch(cfg, seen, known, now) {
+		if ctx.Err() != nil {
+			return errors.Join(failed, fmt.Errorf("stopped with actions left; the next run goes on: %w", ctx.Err()))
+		}
+		if err := r.carryOut(ctx, action); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%T: %w", action, err))
+			continue
+		}
+		sum.Count(fmt.Sprintf("%T", action), 1)
+	}
+	return failed
+}
+
+// known reads what the audit left in the table.
+func (e Enforce) known(ctx context.Context, t rollout.TenantID) (rollout.Seen, error) {
+	var seen rollout.Seen
+	var err error
+	if seen.Audit, err = e.Table.Audit(ctx, t); err != nil {
+		return seen, fmt.Errorf("read the audit: %w", err)
+	}
+	if seen.Accounts, err = e.Table.Accounts(ctx, t); err != nil {
+		return seen, fmt.Errorf("read the accounts: %w", err)
+	}
+	if seen.Observations, err = e.Table.Observations(ctx, t); err != nil {
+		return seen, fmt.Errorf("read what report-only policies said: %w", err)
+	}
+	return seen, nil
+}
+
+// Look reads the tenant's security configuration now: every policy, every group
+// that a policy names, the emergency accounts, Sallyport's own groups. What
+// cannot be read is an error or an unknown fact, never a pass.
+func Look(ctx context.Context, g Graph, cfg rollout.Config, last rollout.AuditRun, known rollout.Known) (*rollout.Live, error) {
+	live := &rollout.Live{Groups: map[string]rollout.Group{}}
+	var err error
+	if live.Granted, err = g.Granted(ctx); err != nil {
+		return nil, fmt.Errorf("granted permissions: %w", err)
+	}
+	if live.Policies, err = g.Policies(ctx); errors.Is(err, graph.ErrNoLicence) && last.Method == rollout.MethodSecurityDefaults {
+		live.Policies = nil // without a licence there are none
+	} else if err != nil {
+		return nil, fmt.Errorf("policies: %w", err)
+	}
+	on, err := g.SecurityDefaults(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("Security Defaults: %w", err)
+	}
+	live.SecurityDefaults = rollout.FactOf(on)
+	assignments, err := g.RoleAssignments(ctx, false)
+	if err != nil {
+		return nil, fmt.Errorf("role assignments: %w", err)
+	}
+	named := map[string]bool{}
+	for _, p := range live.Policies {
+		for _, id := range slices.Concat(p.IncludeGroups, p.ExcludeGroups) {
+			named[id] = true
+		}
+	}
+	groups, err := g.Groups(ctx, slices.Sorted(maps.Keys(named)))
+	if err != nil {
+		return nil, fmt.Errorf("groups that policies name: %w", err)
+	}
+	for _, own := range known.Groups {
+		if own.ID == "" {
+			continue
+		}
+		members, err := g.GroupMembers(ctx, own.ID)
+		if err != nil {
+			return nil, fmt.Errorf("members of group %s: %w", own.ID, err)
+		}
+		live.Groups[own.Purpose] = rollout.Group{ID: own.ID, Members: members, Opened: true}
+	}
+	facts := make([]rollout.EmergencyFacts, 0, len(cfg.EmergencyAccounts))
+	for _, account := range cfg.EmergencyAccounts {
+		f, err := lookAtEmergencyAccount(ctx, g, account.ID)
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts, f)
+	}
+	live.Emergency = rollout.ProveEmergency(cfg, last.Organization.InitialDomain, facts, assignments, live.Policies, groups)
+	return live, nil
+}
+
+func lookAtEmergencyAccount(ctx context.Context, g Graph, id string) (rollout.EmergencyFacts, error) {
+	f := rollout.EmergencyFacts{Account: id}
+	user, err := g.User(ctx, id)
+	if errors.Is(err, graph.ErrNotFound) {
+		return f, nil // it does not exist: a proof, of the wrong kind
+	}
+	if err != nil {
+		return f, fmt.Errorf("emergency account %s: %w", id, err)
+	}
+	f.User = &user
+	if f.Methods, err = g.Methods(ctx, id); err != nil {
+		return f, fmt.Errorf("methods of emergency account %s: %w", id, err)
+	}
+	f.MethodsRead = true
+	return f, nil
+}
+
+// run carries out the actions of one run in one tenant.
+type run struct {
+	Enforce
+	graph Graph
+	cfg   rollout.Config
+	audit rollout.AuditRun
+	now   time.Time
+}
+
+func (r run) carryOut(ctx context.Context, action rollout.Action) error {
+	switch a := action.(type) {
+	case rollout.MoveWave:
+		return r.move(ctx, a.Wave, a.To, a.Reason, a.Gates...)
+	case rollout.CreateGroup:
+		return r.createGroup(ctx, a)
+	case rollout.FillGroup:
+		return r.fillGroup(ctx, a)
+	case rollout.CreatePolicy:
+		return r.createPolicy(ctx, a)
+	case rollout.SwitchOn:
+		return r.switchOn(ctx, a)
+	case rollout.RollBack:
+		return r.rollBack(ctx, a)
+	case rollout.Send:
+		_, err := r.Outbox.Post(ctx, r.cfg.Tenant, a.Message)
+		return err
+	}
+	return fmt.Errorf("nobody told enforce how to carry out %T", action)
+}
+
+// move changes the state of a wave. It reads the record again: the condition is
+// on the version of this very reading.
+func (r run) move(ctx context.Context, name string, to rollout.WaveState, reason string, gates ...string) error {
+	wave, err := r.Table.Wave(ctx, r.cfg.Tenant, name)
+	if errors.Is(err, store.ErrNotFound) {
+		wave, err = rollout.Wave{Name: name, State: rollout.WavePlanned}, nil
+	}
+	if err != nil {
+		return fmt.Errorf("read wave %s: %w", name, err)
+	}
+	if wave.State == to {
+		return nil
+	}
+	wave, err = rollout.Transition(wave, to, r.now, reason, gates...)
+	if err != nil {
+		return err
+	}
+	if to == rollout.WaveRolledBack {
+		wave.BreakerTripped = ""
+	}
+	if err := r.Table.PutWave(ctx, r.cfg.Tenant, wave); err != nil {
+		return fmt.Errorf("record that wave %s is %s: %w", name, to, err)
+	}
+	return nil
+}
+
+// change writes the intent to the log, acts, and writes the result. An intent
+// without a result is a run that ended in between; what the tenant then says
+// is read again by the next run.
+func (r run) change(ctx context.Context, what, target, before, after, reason string, act func() error) error {
+	c := rollout.Change{
+		ID:   strings.Join([]string{r.now.UTC().Format(time.RFC3339), what, target}, "."),
+		What: what, Target: target, Before: before, After: after, Reason: reason, At: r.now,
+	}
+	if err := r.intend(ctx, &c); err != nil {
+		return fmt.Errorf("record the intent, without which nothing is written: %w", err)
+	}
+	actErr := act()
+	c.Version, c.ResultAt, c.Result = c.Version+1, r.now, "done"
+	if actErr != nil {
+		c.Result = actErr.Error()
+	}
+	if err := r.Table.PutChange(ctx, r.cfg.Tenant, c); err != nil {
+		return errors.Join(actErr, fmt.Errorf("record the result: %w", err))
+	}
+	return actErr
+}
+
+// intend records the intent. A schedule that is delivered again carries the same
+// time: its attempt gets a line of its own.
+func (r run) intend(ctx context.Context, c *rollout.Change) error {
+	id := c.ID
+	for attempt := 2; ; attempt++ {
+		err := r.Table.PutChange(ctx, r.cfg.Tenant, *c)
+		if !errors.Is(err, store.ErrConflict) || attempt > 9 {
+			return err
+		}
+		c.ID = fmt.Sprintf("%s.%d", id, attempt)
+	}
+}

@@ -1,0 +1,117 @@
+package mail
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	netmail "net/mail"
+	"regexp"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"sallyport/shared/rollout"
+)
+
+// Header is who writes to whom, and when.
+type Header struct {
+	From    Address
+	To      []Address
+	ReplyTo Address // the help desk
+	// MessageID is the id of the rollout.Message: Message-ID is made of it.
+	MessageID string
+	// Thread is the id of the message that a person's mails are threaded on:
+	// their announcement. The announcement itself has it too, because SES puts
+	// its own Message-ID into every mail, and only References is left to join
+	// them. Empty: on its own.
+	// Source: https://docs.aws.amazon.com/ses/latest/dg/header-fields.html
+	Thread string
+	Date   time.Time
+}
+
+// headerKind tells a mailbox (the file sender, a filter rule) which message it
+// is without reading its words.
+const headerKind = gomail.Header("X-Sallyport-Kind")
+
+// Compose makes the MIME message: text and HTML as alternatives. The same
+// inputs give the same bytes.
+func Compose(h Header, c Content) ([]byte, error) {
+	if err := h.check(); err != nil {
+		return nil, fmt.Errorf("compose message %s: %w", h.MessageID, err)
+	}
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithEncoding(gomail.EncodingQP))
+	m.FromMailAddress(h.From.forHeader())
+	for _, to := range h.To {
+		m.AddToMailAddress(to.forHeader())
+	}
+	m.ReplyToMailAddress(h.ReplyTo.forHeader())
+	m.Subject(oneLine(c.Subject))
+	m.SetDateWithValue(h.Date)
+	m.SetMessageIDWithValue(h.id("", h.MessageID))
+	if h.Thread != "" {
+		// Not the announcement's own Message-ID: no mail may refer to itself.
+		m.SetGenHeader(gomail.HeaderReferences, "<"+h.id("thread.", h.Thread)+">")
+	}
+	m.SetGenHeader(gomail.HeaderContentLang, c.Lang)
+	m.SetGenHeader(headerKind, string(c.Kind))
+	// RFC 3834, and its like for Exchange: no answering machine answers.
+	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	m.SetGenHeader(gomail.HeaderXAutoResponseSuppress, "All")
+	if c.Kind == rollout.MessageAlert {
+		m.SetImportance(gomail.ImportanceUrgent)
+	}
+	m.SetBodyString(gomail.TypeTextPlain, c.Text)
+	m.AddAlternativeString(gomail.TypeTextHTML, c.HTML)
+
+	var raw bytes.Buffer
+	if _, err := m.WriteTo(&raw); err != nil {
+		return nil, fmt.Errorf("compose message %s: %w", h.MessageID, err)
+	}
+	return withFixedBoundaries(raw.Bytes(), h.MessageID), nil
+}
+
+func (h Header) check() error {
+	switch {
+	case h.From.Email == "":
+		return errors.New("the sender is not set")
+	case len(h.To) == 0:
+		return fmt.Errorf("%w: no recipient", ErrRejected)
+	case h.ReplyTo.Email == "":
+		return errors.New("the help desk's address is not set")
+	case h.MessageID == "":
+		return errors.New("the message id is not set")
+	case h.Date.IsZero():
+		return errors.New("the date is not set")
+	}
+	return nil
+}
+
+// id makes an id for a header: <what>@sallyport.<the sender's domain>.
+func (h Header) id(prefix, id string) string {
+	return prefix + escaped(id, ".") + "@sallyport." + h.From.domain()
+}
+
+// forHeader is the address as go-mail writes it: quoted and encoded, with a name
+// that has no line breaks.
+func (a Address) forHeader() *netmail.Address {
+	return &netmail.Address{Name: a.Name.String(), Address: a.Email}
+}
+
+// boundary matches where go-mail declares a random boundary. In a body the line
+// cannot stand: quoted-printable writes = as =3D.
+var boundary = regexp.MustCompile(`(?m)^ boundary=([0-9a-f]{60})\r$`)
+
+// withFixedBoundaries replaces go-mail's random boundaries, at whatever depth,
+// by ones made of the message's id. go-mail's own way to set one uses it for
+// every level, and nested parts are lost. "=_" cannot stand in a quoted-printable
+// or base64 body, so no text can be taken for a boundary.
+func withFixedBoundaries(raw []byte, messageID string) []byte {
+	for i, found := range boundary.FindAllSubmatch(raw, -1) {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", messageID, i))
+		fixed := fmt.Appendf(nil, "=_%x", sum[:16])
+		raw = bytes.ReplaceAll(raw, fmt.Appendf(nil, " boundary=%s", found[1]), fmt.Appendf(nil, " boundary=%q", fixed))
+		raw = bytes.ReplaceAll(raw, append([]byte("--"), found[1]...), append([]byte("--"), fixed...))
+	}
+	return raw
+}

@@ -1,0 +1,139 @@
+package mail
+
+import (
+	"time"
+
+	"sallyport/shared/rollout"
+)
+
+// Notice is what every message to the operator knows. One operator may look
+// after many tenants, so each names its own.
+type Notice struct {
+	Organization Name
+	Tenant       rollout.TenantID
+	Zone         *time.Location // the tenant's; its times are written in it
+}
+
+// Hold says that a wave has come to its deadline and was not switched.
+type Hold struct {
+	Notice
+	Wave     Name
+	Deadline rollout.Date
+	Gates    []Gate    // those that fail
+	Earliest time.Time // the next moment at which it may be switched; zero: not known
+}
+
+// Gate is one check that fails.
+type Gate struct {
+	ID       Line // as it is named in rollout.yaml
+	Question Line
+	Evidence Line
+	Remedy   Line
+}
+
+// Switched says that a wave now demands MFA.
+type Switched struct {
+	Notice
+	Wave   Name
+	At     time.Time
+	Policy Line // the policy that was switched, or "Security Defaults"
+	People int  // whom the wave holds
+}
+
+// RolledBack says that the circuit breaker took a wave's demand back.
+type RolledBack struct {
+	Notice
+	Wave   Name
+	At     time.Time
+	Policy Line
+	Reason Line // which limit was passed, by how much
+}
+
+// LockOuts says to the help desk who is locked out and why.
+type LockOuts struct {
+	Notice
+	Rows []LockOut // those with the most to lose first
+}
+
+// LockOut is one person who is locked out.
+type LockOut struct {
+	Name     Name
+	Account  Line
+	Cause    Line
+	Advice   Line
+	Attempts int
+	Since    time.Time
+}
+
+// mostRows is how many people one message lists: nobody works through more of
+// them in a mail.
+const mostRows = 100
+
+// Shown are the rows that the message lists.
+func (l LockOuts) Shown() []LockOut { return l.Rows[:min(len(l.Rows), mostRows)] }
+
+// More is how many rows it leaves out.
+func (l LockOuts) More() int { return len(l.Rows) - len(l.Shown()) }
+
+// Drill says that an emergency account has to be tried, by whom, and when.
+type Drill struct {
+	Notice
+	Account          Name // which one, as people call it
+	Opens, Closes    time.Time
+	Custodian        Name
+	PasswordLocation Line // where it lies, never the password
+	Plan             string
+}
+
+// Closing is the summary at the end of a rollout.
+type Closing struct {
+	Notice
+	Start, End Coverage
+	Waves      []ClosedWave
+	Counts     []Count
+}
+
+// ClosedWave is one wave, looked back on.
+type ClosedWave struct {
+	Name     Name
+	Deadline rollout.Date // unset for a wave without one
+	Enforced time.Time
+}
+
+// Count is a number with what it counts: "reminders sent", 412.
+type Count struct {
+	What Line
+	N    int
+}
+
+// Coverage is how many people had a second step on a day.
+type Coverage struct {
+	Day          rollout.Date
+	Capable, All int
+	Weak         int     // of the capable, those with text message or voice call only
+	Percent      float64 // as [rollout.Coverage.Percent] rounds it
+}
+
+// CoverageOf takes from a point of the table what the closing summary says.
+func CoverageOf(p rollout.CoveragePoint) Coverage {
+	c := p.Coverage
+	return Coverage{Day: p.Day, Capable: c.Capable, All: c.All, Weak: c.Weak, Percent: c.Percent()}
+}
+
+// Kind says which message it is.
+func (Hold) Kind() rollout.MessageKind { return rollout.MessageHold }
+
+// Kind says which message it is.
+func (Switched) Kind() rollout.MessageKind { return rollout.MessageSwitched }
+
+// Kind says which message it is.
+func (RolledBack) Kind() rollout.MessageKind { return rollout.MessageRollback }
+
+// Kind says which message it is.
+func (LockOuts) Kind() rollout.MessageKind { return rollout.MessageLockOut }
+
+// Kind says which message it is.
+func (Drill) Kind() rollout.MessageKind { return rollout.MessageDrill }
+
+// Kind says which message it is.
+func (Closing) Kind() rollout.MessageKind { return rollout.MessageClosing }

@@ -1,0 +1,105 @@
+package mail
+
+import (
+	"time"
+
+	"sallyport/shared/rollout"
+)
+
+// Samples returns invented messages that together go through every branch of
+// every template. A [Renderer] renders them all before it is used, the goldens
+// are made of them, and so is a preview.
+func Samples() []Data {
+	london := time.FixedZone("GMT", 0)
+	person := Person{
+		Name:         "Megan Bowen",
+		Account:      "megan.bowen@contoso.com",
+		Organization: "Contoso",
+		HelpDesk: rollout.HelpDesk{
+			Name: "IT Help Desk", Email: "help@contoso.com",
+			Phone: "+44 20 7946 0123", Hours: "Mon–Fri 8:00–18:00",
+		},
+	}
+	deadline := rollout.Date{Year: 2027, Month: time.January, Day: 12}
+	reminder := func(window int) Reminder {
+		return Reminder{Person: person, Today: deadline.AddDays(-window), Deadline: deadline, Window: window, Windows: []int{7, 3, 1}}
+	}
+	notice := Notice{Organization: "Contoso", Tenant: "contoso.onmicrosoft.com", Zone: london}
+	signIn := SecurityAlert{
+		Notice: notice, Account: "Emergency account 1", UserPrincipalName: "emergency1@contoso.onmicrosoft.com",
+		OccurredAt: deadline.At(3, 12, london), SeenAt: deadline.At(3, 16, london),
+		SignIn: &SignIn{
+			ID: "66ea54eb-6301-4ee5-be62-ff5a759b0100", App: "Azure Portal", Client: "Browser",
+			Address: "203.0.113.20", Place: "Leeds, GB", Succeeded: true, Result: "signed in",
+		},
+		Custodian: "Chief Operating Officer", Plan: "https://intranet.contoso.com/break-glass",
+	}
+	failed, drill, changed := signIn, signIn, signIn
+	failed.SignIn = &SignIn{
+		ID: "0b4c2a70-5f55-4a0d-9d8a-2b1f6f7a0200", App: "Microsoft Graph Command Line Tools", Client: "Mobile Apps and Desktop clients",
+		Address: "198.51.100.7", Code: 50126, Result: "wrong user name or password",
+	}
+	drill.Drill = &OpenDrill{Opened: deadline.At(3, 0, london), Closes: deadline.At(15, 0, london)}
+	changed.SignIn, changed.What = nil, "The FIDO2 security key was removed by admin@contoso.com"
+
+	return []Data{
+		Announcement{
+			Person: person, Deadline: deadline, From: "it@contoso.com",
+			Training: &Training{
+				Title: "The second sign-in step, together", Start: time.Date(2026, 12, 8, 10, 0, 0, 0, london), Zone: london, Minutes: 30,
+				Join: "https://meet.contoso.com/second-step", Recording: "https://video.contoso.com/second-step",
+			},
+		},
+		Ready{Person: person, Deadline: deadline},
+		Ready{Person: person, Deadline: deadline, PhoneEnds: rollout.Date{Year: 2027, Month: time.February, Day: 1}},
+		reminder(7), reminder(3), reminder(1),
+		Holdout{Person: person, Since: deadline},
+		Hold{
+			Notice: notice, Wave: "everyone", Deadline: deadline,
+			Gates: []Gate{
+				{
+					ID: "emergency-excluded", Question: "Are the emergency accounts outside every policy that can stop them?",
+					Evidence: "Emergency account 2 is inside “Sallyport: MFA for everyone”: it is no longer among its exclusions (since 11 January).",
+					Remedy:   "Add the account to the policy’s excluded users again.",
+				},
+				{
+					ID: "coverage", Question: "Is the coverage reached?",
+					Evidence: "93.4% of 212 people are ready, 95% are asked for.",
+					Remedy:   "Help the 14 people on the list of holdouts, or lower the coverage in rollout.yaml.",
+				},
+			},
+			Earliest: deadline.AddDays(1).At(9, 0, london),
+		},
+		Switched{Notice: notice, Wave: "everyone", At: deadline.At(10, 10, london), Policy: "Sallyport: MFA for everyone", People: 212},
+		RolledBack{
+			Notice: notice, Wave: "everyone", At: deadline.At(14, 0, london), Policy: "Sallyport: MFA for everyone",
+			Reason: "9 people were locked out in 24 hours; the limit is 5.",
+		},
+		LockOuts{Notice: notice, Rows: []LockOut{
+			{
+				Name: "Adele Vance", Account: "adele.vance@contoso.com", Cause: "Has to register, but her sign-in is judged risky (53004)",
+				Advice: "Make sure that it is her, dismiss the risk, and give her a Temporary Access Pass.", Attempts: 4, Since: deadline.At(11, 5, london),
+			},
+			{
+				Name: "Nestor Wilke", Account: "nestor.wilke@contoso.com", Cause: "No method is registered (50072)",
+				Advice: "Help him to set up Microsoft Authenticator at aka.ms/mysecurityinfo.", Attempts: 1, Since: deadline.At(12, 40, london),
+			},
+		}},
+		Drill{
+			Notice: notice, Account: "Emergency account 1", Opens: deadline.At(9, 0, london), Closes: deadline.AddDays(7).At(17, 0, london),
+			Custodian: "Chief Operating Officer", PasswordLocation: "Safe 1, head office", Plan: "https://intranet.contoso.com/break-glass",
+		},
+		Closing{
+			Notice: notice,
+			Start:  Coverage{Day: rollout.Date{Year: 2026, Month: time.December, Day: 1}, Capable: 85, All: 212, Weak: 31, Percent: 40},
+			End:    Coverage{Day: deadline.AddDays(16), Capable: 214, All: 214, Weak: 6, Percent: 100},
+			Waves: []ClosedWave{
+				{Name: "administrators", Deadline: deadline.AddDays(-28), Enforced: deadline.AddDays(-28).At(9, 10, london)},
+				{Name: "ready", Enforced: deadline.AddDays(-20).At(9, 10, london)},
+				{Name: "everyone", Deadline: deadline, Enforced: deadline.AddDays(1).At(10, 10, london)},
+			},
+			Counts: []Count{{"announcements", 127}, {"reminders", 143}, {"people locked out and helped", 3}, {"days on hold", 1}},
+		},
+		signIn, failed, drill, changed,
+	}
+}

@@ -22,6 +22,9 @@ type reader struct{ *report }
 
 func (r reader) readInto(cfg *rollout.Config, root ast.Node) {
 	r.read(root, "", reflect.ValueOf(cfg).Elem())
+	if !r.usable[""] && !r.failed[""] {
+		r.fail("", "the file is empty")
+	}
 }
 
 // read reads a node into v and marks the path as usable if it could.

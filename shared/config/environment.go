@@ -63,7 +63,7 @@ type Webhook struct {
 	EventQueue
 	ClientState
 	// AlertSecret stands in the path that Azure Monitor's action group calls.
-	AlertSecret Secret `env:"WEBHOOK_ALERT_SECRET,required,notEmpty" template:"parameter WebhookAlertSecret"`
+	AlertSecret Secret `env:"WEBHOOK_ALERT_SECRET,required,notEmpty" template:"resource WebhookAlertSecret"`
 }
 
 // Subscriptions is the environment of the subscriptions function.
@@ -117,7 +117,7 @@ type (
 	// ClientState proves that a notification comes from Graph: subscriptions
 	// gives it, webhook compares it.
 	ClientState struct {
-		ClientState Secret `env:"WEBHOOK_CLIENT_STATE_SECRET,required,notEmpty" template:"parameter WebhookClientStateSecret"`
+		ClientState Secret `env:"WEBHOOK_CLIENT_STATE_SECRET,required,notEmpty" template:"resource WebhookClientStateSecret"`
 	}
 )
 

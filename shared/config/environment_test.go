@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -38,20 +40,37 @@ func TestLoadNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
+// source matches what a template tag names, in template.yaml's own words.
+var source = regexp.MustCompile(`(?:resource|parameter|for enforce) (\w+)`)
+
 // Every variable of every function can be traced to template.yaml.
 func TestEveryVariableNamesItsSource(t *testing.T) {
+	template, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, environment := range []any{
 		config.Audit{}, config.Remind{}, config.Notify{}, config.Feedback{}, config.Enforce{},
 		config.Monitor{}, config.BreakGlass{}, config.Webhook{}, config.Subscriptions{},
 	} {
 		variables := 0
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(environment)) {
-			if field.Tag.Get("env") == "" {
+			variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+			if variable == "" {
 				continue
 			}
 			variables++
-			if source := field.Tag.Get("template"); !strings.HasPrefix(source, "resource ") && !strings.HasPrefix(source, "parameter ") {
-				t.Errorf("%T: %s names no resource and no parameter: %q", environment, field.Name, source)
+			names := source.FindAllStringSubmatch(field.Tag.Get("template"), -1)
+			if len(names) == 0 {
+				t.Errorf("%T: %s names no resource and no parameter: %q", environment, variable, field.Tag.Get("template"))
+			}
+			for _, name := range names {
+				if !strings.Contains(string(template), "\n  "+name[1]+":") {
+					t.Errorf("%T: %s is said to come from %s, which template.yaml does not have", environment, variable, name[1])
+				}
+			}
+			if !strings.Contains(string(template), variable+": !") {
+				t.Errorf("%T: template.yaml never sets %s", environment, variable)
 			}
 		}
 		if variables == 0 {

@@ -168,7 +168,7 @@ func TestParseRefuses(t *testing.T) {
 		{"too deep in brackets", with(t, "timeZone: Europe/London", "timeZone: "+deep), "", 2, "deep"},
 		{"too deep in dashes", with(t, "timeZone: Europe/London", "timeZone:\n  "+strings.Repeat("- ", 40)), "", 3, "deep"},
 		{"nothing", "~", "", 1, "empty"},
-		{"only a tag", "!!null", "", 1, "tag"},
+		{"only a tag", "!!null", "", 1, "empty"},
 		{"anchor", with(t, "announce: 2026-12-01", "announce: &day 2026-12-01"), "announce", 3, "anchor"},
 		{"merge key", smallest(t) + "<<: {paused: true}\n", "", 16, "no key"},
 		{"complex key", smallest(t) + "? paused\n: true\n", "", 16, "no key"},

@@ -12,7 +12,7 @@ type Gate struct {
 	ID       string
 	Question string // what it asks, as a sentence
 	Remedy   string // how to mend it, in one sentence
-	// Waivable: an owner may lift it until a day. Three never are.
+	// Waivable: an owner may lift it until a day. Four never are.
 	Waivable bool
 	check    func(gateInput) (ok bool, evidence string)
 }

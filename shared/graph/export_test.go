@@ -2,20 +2,13 @@ package graph
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"time"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
-
-	"sallyport/shared/rollout"
 )
 
 // What the tests need to see of the inside.
-
-func ReadPolicy(raw []byte) (rollout.Policy, error) { return readPolicy(raw) }
-
-func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) { return retryAfter(h, now) }
 
 func Backoff(method, url string, attempt int) time.Duration { return backoff(method, url, attempt) }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"sallyport/shared/graph/raw"
 	"sallyport/shared/rollout"
 )
 
@@ -128,7 +129,7 @@ func guardNewPolicy(body []byte) error {
 	return guardPeople(p.Conditions.Users)
 }
 
-func guardPeople(raw []byte) error {
+func guardPeople(users []byte) error {
 	var who struct {
 		IncludeUsers  []string `json:"includeUsers"`
 		IncludeGroups []string `json:"includeGroups"`
@@ -137,7 +138,7 @@ func guardPeople(raw []byte) error {
 		ExcludeGroups []string `json:"excludeGroups"`
 		ExcludeRoles  []string `json:"excludeRoles"`
 	}
-	if err := strict(raw, &who); err != nil {
+	if err := strict(users, &who); err != nil {
 		return err
 	}
 	everybody := slices.Contains(who.IncludeUsers, "All")
@@ -181,7 +182,7 @@ func guardNewMembers(body []byte) error {
 	if err != nil {
 		return err
 	}
-	refs, err := stringsIn(members["members@odata.bind"])
+	refs, err := raw.Strings(members["members@odata.bind"])
 	if err != nil {
 		return err
 	}
@@ -212,21 +213,21 @@ func guardKeys(body []byte, allowed ...string) (map[string]json.RawMessage, erro
 
 // strict decodes JSON and refuses every member that v does not name, but for
 // those that are let pass.
-func strict(raw []byte, v any, pass ...string) error {
+func strict(body []byte, v any, pass ...string) error {
 	if len(pass) > 0 {
 		var members map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &members); err != nil {
+		if err := json.Unmarshal(body, &members); err != nil {
 			return err
 		}
 		for _, key := range pass {
 			delete(members, key)
 		}
 		var err error
-		if raw, err = json.Marshal(members); err != nil {
+		if body, err = json.Marshal(members); err != nil {
 			return err
 		}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(v); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/identity"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
 
+	"sallyport/shared/graph/raw"
 	"sallyport/shared/rollout"
 )
 
@@ -31,11 +32,11 @@ func (c *Client) CreatePolicy(ctx context.Context, draft rollout.PolicyDraft) (r
 	if err != nil {
 		return rollout.Policy{}, err
 	}
-	var raw json.RawMessage
-	if err := c.fetch(ctx, call{api: apiPolicyWrite()}, req, &raw); err != nil {
+	var body json.RawMessage
+	if err := c.fetch(ctx, call{api: apiPolicyWrite()}, req, &body); err != nil {
 		return rollout.Policy{}, fmt.Errorf("create the policy %s: %w", draft.Marker, err)
 	}
-	created, err := readPolicy(raw)
+	created, err := raw.Policy(body)
 	if err != nil {
 		return rollout.Policy{}, fmt.Errorf("create the policy %s: it was made, but %w", draft.Marker, err)
 	}

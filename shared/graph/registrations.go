@@ -7,16 +7,17 @@ import (
 
 	"github.com/microsoftgraph/msgraph-sdk-go/reports"
 
+	"sallyport/shared/graph/raw"
 	"sallyport/shared/rollout"
 )
 
 type registrationRow struct {
 	ID                  string   `json:"id"`
 	IsAdmin             bool     `json:"isAdmin"`
-	IsMfaRegistered     tri      `json:"isMfaRegistered"`
-	IsMfaCapable        tri      `json:"isMfaCapable"`
+	IsMfaRegistered     raw.Bool `json:"isMfaRegistered"`
+	IsMfaCapable        raw.Bool `json:"isMfaCapable"`
 	MethodsRegistered   []string `json:"methodsRegistered"`
-	LastUpdatedDateTime instant  `json:"lastUpdatedDateTime"`
+	LastUpdatedDateTime raw.Time `json:"lastUpdatedDateTime"`
 }
 
 func (r registrationRow) rowID() string { return r.ID }
@@ -24,7 +25,7 @@ func (r registrationRow) rowID() string { return r.ID }
 func (r registrationRow) registration() rollout.Registration {
 	return rollout.Registration{
 		UserID: r.ID, IsAdmin: r.IsAdmin,
-		MFARegistered: r.IsMfaRegistered.fact(), MFACapable: r.IsMfaCapable.fact(),
+		MFARegistered: r.IsMfaRegistered.Fact(), MFACapable: r.IsMfaCapable.Fact(),
 		Methods: r.MethodsRegistered, ReportedAt: r.LastUpdatedDateTime.Time,
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/microsoftgraph/msgraph-sdk-go/auditlogs"
 
+	"sallyport/shared/graph/raw"
 	"sallyport/shared/rollout"
 )
 
@@ -59,15 +60,15 @@ func (q SignInQuery) filter() string {
 func odataTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.9999999Z") }
 
 type signInRow struct {
-	ID                string  `json:"id"`
-	UserID            string  `json:"userId"`
-	UserPrincipalName string  `json:"userPrincipalName"`
-	CreatedDateTime   instant `json:"createdDateTime"`
-	AppDisplayName    string  `json:"appDisplayName"`
-	ClientAppUsed     string  `json:"clientAppUsed"`
-	IPAddress         string  `json:"ipAddress"`
-	IsInteractive     bool    `json:"isInteractive"`
-	CAStatus          string  `json:"conditionalAccessStatus"`
+	ID                string   `json:"id"`
+	UserID            string   `json:"userId"`
+	UserPrincipalName string   `json:"userPrincipalName"`
+	CreatedDateTime   raw.Time `json:"createdDateTime"`
+	AppDisplayName    string   `json:"appDisplayName"`
+	ClientAppUsed     string   `json:"clientAppUsed"`
+	IPAddress         string   `json:"ipAddress"`
+	IsInteractive     bool     `json:"isInteractive"`
+	CAStatus          string   `json:"conditionalAccessStatus"`
 	Location          struct {
 		City    string `json:"city"`
 		Country string `json:"countryOrRegion"`

@@ -9,14 +9,15 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
 	"github.com/microsoftgraph/msgraph-sdk-go/subscriptions"
 
+	"sallyport/shared/graph/raw"
 	"sallyport/shared/rollout"
 )
 
 type subscriptionRow struct {
-	ID          string  `json:"id"`
-	Resource    string  `json:"resource"`
-	ClientState string  `json:"clientState"`
-	Expires     instant `json:"expirationDateTime"`
+	ID          string   `json:"id"`
+	Resource    string   `json:"resource"`
+	ClientState string   `json:"clientState"`
+	Expires     raw.Time `json:"expirationDateTime"`
 }
 
 func (r subscriptionRow) rowID() string { return r.ID }

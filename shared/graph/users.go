@@ -6,6 +6,7 @@ import (
 
 	"github.com/microsoftgraph/msgraph-sdk-go/users"
 
+	"sallyport/shared/graph/raw"
 	"sallyport/shared/rollout"
 )
 
@@ -23,19 +24,19 @@ type userRow struct {
 	Mail                  string   `json:"mail"`
 	OtherMails            []string `json:"otherMails"`
 	UserType              string   `json:"userType"`
-	AccountEnabled        tri      `json:"accountEnabled"`
-	OnPremisesSyncEnabled tri      `json:"onPremisesSyncEnabled"`
+	AccountEnabled        raw.Bool `json:"accountEnabled"`
+	OnPremisesSyncEnabled raw.Bool `json:"onPremisesSyncEnabled"`
 	AssignedLicenses      []struct {
 		SkuID string `json:"skuId"`
 	} `json:"assignedLicenses"`
-	PreferredLanguage string  `json:"preferredLanguage"`
-	UsageLocation     string  `json:"usageLocation"`
-	Department        string  `json:"department"`
-	CreatedDateTime   instant `json:"createdDateTime"`
+	PreferredLanguage string   `json:"preferredLanguage"`
+	UsageLocation     string   `json:"usageLocation"`
+	Department        string   `json:"department"`
+	CreatedDateTime   raw.Time `json:"createdDateTime"`
 	SignInActivity    struct {
-		Last           instant `json:"lastSignInDateTime"`
-		NonInteractive instant `json:"lastNonInteractiveSignInDateTime"`
-		Successful     instant `json:"lastSuccessfulSignInDateTime"`
+		Last           raw.Time `json:"lastSignInDateTime"`
+		NonInteractive raw.Time `json:"lastNonInteractiveSignInDateTime"`
+		Successful     raw.Time `json:"lastSuccessfulSignInDateTime"`
 	} `json:"signInActivity"`
 }
 
@@ -45,7 +46,7 @@ func (r userRow) user(withActivity bool) rollout.User {
 	return rollout.User{
 		ID: r.ID, UserPrincipalName: r.UserPrincipalName, DisplayName: r.DisplayName,
 		Mail: r.Mail, OtherMails: r.OtherMails, UserType: r.UserType,
-		AccountEnabled: r.AccountEnabled.fact(), Synced: r.OnPremisesSyncEnabled.factNullIsNo(),
+		AccountEnabled: r.AccountEnabled.Fact(), Synced: r.OnPremisesSyncEnabled.FactNullIsNo(),
 		Licensed: len(r.AssignedLicenses) > 0, PreferredLanguage: r.PreferredLanguage,
 		UsageLocation: r.UsageLocation, Department: r.Department,
 		Created: r.CreatedDateTime.Time, LastSignIn: r.SignInActivity.Last.Time,

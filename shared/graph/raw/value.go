@@ -1,4 +1,7 @@
-package graph
+// Package raw reads pieces of Graph's JSON as Graph wrote them: strings stay
+// strings, and what is missing stays unknown. It stands apart from the adapter
+// so that it can be fuzzed without compiling Microsoft's models.
+package raw
 
 import (
 	"bytes"
@@ -9,12 +12,12 @@ import (
 	"sallyport/shared/rollout"
 )
 
-// tri is a bool that may be null or missing. Missing data is never a pass.
-type tri struct{ present, known, value bool }
+// Bool is a bool that may be null or missing. Missing data is never a pass.
+type Bool struct{ present, known, value bool }
 
 // UnmarshalJSON reads true, false or null.
-func (t *tri) UnmarshalJSON(b []byte) error {
-	*t = tri{present: true}
+func (t *Bool) UnmarshalJSON(b []byte) error {
+	*t = Bool{present: true}
 	if bytes.Equal(b, []byte("null")) {
 		return nil
 	}
@@ -22,29 +25,29 @@ func (t *tri) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &t.value)
 }
 
-// fact is Unknown unless Graph said true or false.
-func (t tri) fact() rollout.Fact {
+// Fact is Unknown unless Graph said true or false.
+func (t Bool) Fact() rollout.Fact {
 	if !t.known {
 		return rollout.Unknown
 	}
 	return rollout.FactOf(t.value)
 }
 
-// factNullIsNo is for properties where Graph writes null for false.
-func (t tri) factNullIsNo() rollout.Fact {
+// FactNullIsNo is for properties where Graph writes null for false.
+func (t Bool) FactNullIsNo() rollout.Fact {
 	if t.present && !t.known {
 		return rollout.No
 	}
-	return t.fact()
+	return t.Fact()
 }
 
-// instant is a point in time as Graph writes it: up to seven decimals, with Z,
+// Time is a point in time as Graph writes it: up to seven decimals, with Z,
 // with an offset, or (in places) with neither, then UTC. Null, empty and the
 // year 1 are zero: not known.
-type instant struct{ time.Time }
+type Time struct{ time.Time }
 
 // UnmarshalJSON reads the time into UTC.
-func (i *instant) UnmarshalJSON(b []byte) error {
+func (i *Time) UnmarshalJSON(b []byte) error {
 	i.Time = time.Time{}
 	var s *string
 	if err := json.Unmarshal(b, &s); err != nil {

@@ -24,6 +24,7 @@ func check(cfg *rollout.Config, opts Options, report *report) {
 	c.choice("method", string(cfg.Method), methods())
 	c.calendar()
 	c.waves()
+	c.securityDefaults()
 	c.reminders()
 	c.emergencyAccounts()
 	c.exemptions()

@@ -121,6 +121,25 @@ func (c checker) waveOrder(sets map[string]string) {
 	}
 }
 
+// securityDefaults: they are one switch for the whole tenant, without exclusions.
+func (c checker) securityDefaults() {
+	if c.cfg.Method != rollout.MethodSecurityDefaults || c.failed["waves"] || !c.usable["waves"] {
+		return
+	}
+	everyone := slices.IndexFunc(c.cfg.Waves, func(w rollout.WaveConfig) bool { return w.Members == rollout.MembersAll })
+	if everyone < 0 {
+		c.failWith("method", "a wave with members: all, or method: conditionalAccess", "waves:\n  - {name: everyone, members: all, deadline: 2027-01-12}",
+			"Security Defaults are one switch for everybody, but no wave holds everybody: nothing would ever be switched")
+		return
+	}
+	if len(c.cfg.Waves) > 1 {
+		c.warn("method", "Security Defaults are one switch for everybody: the other waves are told their own dates, but all are switched with %s", c.cfg.Waves[everyone].Name)
+	}
+	if len(c.cfg.Exemptions) > 0 {
+		c.warn("exemptions", "Security Defaults know no exclusions: the exempted accounts must do MFA like everybody else")
+	}
+}
+
 // waveAt returns the wave whose members stand at the path.
 func (c checker) waveAt(path string) rollout.WaveConfig {
 	for i, wave := range c.cfg.Waves {

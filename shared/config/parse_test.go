@@ -183,6 +183,7 @@ func TestParseRefuses(t *testing.T) {
 		{"deadline one day too early", with(t, "2027-01-13", "2026-12-14"), "waves[0].deadline", 7, "only 13 days"},
 		{"deadline on a holiday", with(t, "announce:", "enforcement: {holidays: [2027-01-13]}\nannounce:"), "waves[0].deadline", 8, "holiday"},
 		{"percent not a number", smallest(t) + "breaker: {percent: .nan}\n", "breaker.percent", 16, "not a number"},
+		{"one switch for nobody", with(t, "members: all", "members: admins") + "method: securityDefaults\n", "method", 16, "nothing would ever be switched"},
 		{"window never open", smallest(t) + "enforcement: {fromHour: 16}\n", "enforcement.toHour", 16, "could ever be switched"},
 		{"reminder on the day", smallest(t) + "reminderDays: [3, 0]\n", "reminderDays[1]", 16, "out of range"},
 	}
@@ -211,6 +212,12 @@ func TestParseWarns(t *testing.T) {
 		{"announcement on a Sunday", with(t, "announce: 2026-12-01", "announce: 2026-12-06"), "announce", "Monday 2026-12-07"},
 		{"last reminder on a Sunday", with(t, "deadline: 2027-01-13", "deadline: 2027-01-11"), "waves[0].deadline", "left out"},
 		{"not everybody", with(t, "members: all", "members: admins"), "waves", "never reaches everybody"},
+		{"one switch for two waves", with(t, "waves:\n", "method: securityDefaults\nwaves:\n  - {name: ready, members: capable}\n"), "method", "all are switched with everyone"},
+		{
+			"exemption that cannot hold",
+			smallest(t) + "method: securityDefaults\nexemptions: [{account: scanner@contoso.com, kind: person, alternative: certificate, owner: a, reason: b, expires: 2027-03-31}]\n",
+			"exemptions", "no exclusions",
+		},
 		{"no plan", with(t, "incidentResponsePlan: https://intranet.contoso.com/break-glass\n", ""), "incidentResponsePlan", "3 a.m."},
 		{
 			"exemption over too soon",

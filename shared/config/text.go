@@ -8,14 +8,14 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// maxBytes is the largest rollout.yaml that is read. It is far more than a
+// MaxBytes is the largest rollout.yaml that is read. It is far more than a
 // rollout needs, and what is read from it still fits one item of the table.
-const maxBytes = 256 << 10
+const MaxBytes = 256 << 10
 
 // decodeText returns the file as UTF-8, however an editor saved it: UTF-8 with
 // or without a byte order mark, or UTF-16.
 func decodeText(data []byte, report *report) (string, bool) {
-	if len(data) > maxBytes {
+	if len(data) > MaxBytes {
 		report.failWith("", "a rollout.yaml of at most 256 KiB", "", "the file has %d KiB, which is no rollout.yaml", len(data)>>10)
 		return "", false
 	}

@@ -77,13 +77,17 @@ type TimelineEntry struct {
 }
 
 // Timeline is the calendar that follows from the config when every gate holds
-// on its day: earliest first, then as the config lists its waves. It promises nothing: a gate that fails holds its
-// wave, and then the later days move.
+// on its day: earliest first, then as the config lists its waves. It promises
+// nothing: a gate that fails holds its wave, and then the later days move.
+// Security Defaults know no report-only and one switch for everybody: there is
+// no observation then, and every wave is switched with that of everyone.
 func Timeline(cfg Config) []TimelineEntry {
 	announced := cfg.AnnouncementDay()
 	entries := []TimelineEntry{
 		{Day: announced, What: MilestoneAnnouncement},
-		{Day: announced, What: MilestoneObservation, Detail: fmt.Sprintf("%d days or more", ObserveDays)},
+	}
+	if cfg.Method != MethodSecurityDefaults {
+		entries = append(entries, TimelineEntry{Day: announced, What: MilestoneObservation, Detail: fmt.Sprintf("%d days or more", ObserveDays)})
 	}
 	if start, err := time.Parse(TrainingLayout, cfg.Communication.Training.Start); err == nil {
 		entries = append(entries, TimelineEntry{Day: DateOf(start), What: MilestoneTraining, Detail: cfg.Communication.Training.Title})
@@ -105,6 +109,9 @@ func Timeline(cfg Config) []TimelineEntry {
 const TrainingLayout = "2006-01-02T15:04"
 
 func (c Config) waveEntries(wave WaveConfig, announced Date) []TimelineEntry {
+	if wave.Members == MembersCapable && c.Method == MethodSecurityDefaults {
+		return nil
+	}
 	if wave.Members == MembersCapable {
 		day, _ := c.firstDay(announced.AddDays(ObserveDays), c.IsSwitchDay)
 		return []TimelineEntry{{Day: day, What: MilestoneOpens, Wave: wave.Name, Detail: "each person from the day they are capable"}}
@@ -114,12 +121,31 @@ func (c Config) waveEntries(wave WaveConfig, announced Date) []TimelineEntry {
 		if day, ok := c.ReminderDay(wave.Deadline, window); ok {
 			entries = append(entries, TimelineEntry{
 				Day: day, What: MilestoneReminder, Wave: wave.Name,
-				Detail: fmt.Sprintf("%d days before the deadline", day.DaysUntil(wave.Deadline)),
+				Detail: daysBefore(day.DaysUntil(wave.Deadline)),
 			})
 		}
 	}
-	return append(entries,
-		TimelineEntry{Day: wave.Deadline, What: MilestoneDeadline, Wave: wave.Name},
-		TimelineEntry{Day: wave.Deadline.AddDays(SettleDays), What: MilestoneSettled, Wave: wave.Name, Detail: "at the earliest"},
-	)
+	switched := TimelineEntry{Day: wave.Deadline, What: MilestoneDeadline, Wave: wave.Name}
+	settled := TimelineEntry{Day: wave.Deadline.AddDays(SettleDays), What: MilestoneSettled, Wave: wave.Name, Detail: "at the earliest"}
+	if everyone := c.everyone(); c.Method == MethodSecurityDefaults && wave.Members != MembersAll {
+		switched.Detail = "switched with " + everyone.Name
+		settled.Day = everyone.Deadline.AddDays(SettleDays)
+	}
+	return append(entries, switched, settled)
+}
+
+// everyone is the wave that holds everybody, if there is one.
+func (c Config) everyone() WaveConfig {
+	i := slices.IndexFunc(c.Waves, func(w WaveConfig) bool { return w.Members == MembersAll })
+	if i < 0 {
+		return WaveConfig{}
+	}
+	return c.Waves[i]
+}
+
+func daysBefore(n int) string {
+	if n == 1 {
+		return "the day before the deadline"
+	}
+	return fmt.Sprintf("%d days before the deadline", n)
 }

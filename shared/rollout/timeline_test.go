@@ -35,7 +35,7 @@ func TestTimeline(t *testing.T) {
 		Exemptions:    []rollout.Exemption{{Account: "scanner@contoso.com", Expires: day(t, "2027-03-31")}},
 		Waivers:       []rollout.Waiver{{Gate: "coverage", Until: day(t, "2027-01-12")}},
 	}
-	want := `
+	checkTimeline(t, cfg, `
 Mon 2026-11-30 announcement
 Mon 2026-11-30 observation, 7 days or more
 Mon 2026-12-07 opens ready, each person from the day they are capable
@@ -49,7 +49,24 @@ Mon 2027-01-11 deadline everyone
 Tue 2027-01-12 waiver ends, coverage
 Mon 2027-01-25 settled everyone, at the earliest
 Wed 2027-03-31 exemption ends, scanner@contoso.com
-`
+`)
+
+	// Security Defaults know one switch for everybody and no report-only.
+	cfg.Method = rollout.MethodSecurityDefaults
+	cfg.Communication.Training, cfg.Exemptions, cfg.Waivers, cfg.ReminderDays = rollout.Training{}, nil, nil, []int{1}
+	cfg.Enforcement.Holidays = nil
+	checkTimeline(t, cfg, `
+Mon 2026-11-30 announcement
+Mon 2026-12-14 reminder administrators, the day before the deadline
+Tue 2026-12-15 deadline administrators, switched with everyone
+Mon 2027-01-11 deadline everyone
+Mon 2027-01-25 settled administrators, at the earliest
+Mon 2027-01-25 settled everyone, at the earliest
+`)
+}
+
+func checkTimeline(t *testing.T, cfg rollout.Config, want string) {
+	t.Helper()
 	var got strings.Builder
 	got.WriteByte('\n')
 	for _, e := range rollout.Timeline(cfg) {

@@ -115,7 +115,7 @@ func (c checker) alerts() {
 		path := item("alerts.email", i)
 		c.address(path, address)
 		if slices.Contains(inside, domainOf(address)) {
-			c.warn(path, "%s is a mailbox of this very tenant: whoever takes the tenant over, or is locked out of it, can keep the alert from being read. Have an address or a number outside too", address)
+			c.warn(path, "%s is a mailbox of this very tenant: a lock-out or an intruder can keep the alert from being read there%s", address, c.onlyInside(inside))
 		}
 	}
 	for i, number := range a.SMS {
@@ -131,6 +131,16 @@ func (c checker) alerts() {
 // mobile is a number as SNS takes it: E.164.
 // Source: https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html
 var mobile = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// onlyInside is what to add if no alert leaves the tenant at all.
+func (c checker) onlyInside(inside []string) string {
+	a := c.cfg.Alerts
+	outside := slices.ContainsFunc(a.Email, func(address string) bool { return !slices.Contains(inside, domainOf(address)) })
+	if outside || len(a.SMS) > 0 || a.Webhook != "" {
+		return ""
+	}
+	return ", and no alert goes anywhere else. Add an address, a number or a webhook outside"
+}
 
 // ownDomains are the domains that the file itself shows to be the tenant's.
 func (c checker) ownDomains() []string {

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1 // or a property was violated
+	exitUsage  = 2
+	exitHeld   = 3 // done, but a wave stands held
+)
+
+// verbs is everything that the command can do, in the order of its help. A new
+// verb is a file with a function like planVerb, and a line here.
+func verbs() []verb {
+	return []verb{
+		planVerb(),
+	}
+}
+
+// verb is one thing that the command can do.
+type verb struct {
+	name     string
+	operands string // what stands after the flags, for example FILE
+	summary  string // one line of `sallyport help`
+	about    string // what `--help` says beside flags and examples
+	examples []string
+	// prepare declares the verb's flags and returns what runs once they are read.
+	prepare func(*flag.FlagSet) action
+}
+
+// action does what the verb is for. The error says what to do next; a
+// [usageError] or [heldError] decides the exit code.
+type action func(context.Context, session) error
+
+// session is what an action may use of the world.
+type session struct {
+	operands []string
+	json     bool // write one JSON object to stdout, and nothing else
+	stdin    io.Reader
+	stdout   io.Writer
+	stderr   io.Writer
+	env      []string
+}
+
+// writeJSON writes the one JSON object of a session with --json.
+func (s session) writeJSON(v any) error {
+	encoder := json.NewEncoder(s.stdout)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+// usageError is a command that was typed wrongly: exit code 2.
+type usageError struct{ what string }
+
+func (e usageError) Error() string { return e.what }
+
+// heldError is work done while a wave stands held: exit code 3.
+type heldError struct{ what string }
+
+func (e heldError) Error() string { return e.what }
+
+// shownError is a failure that the action has shown already, in full.
+type shownError struct{ error }
+
+func (e shownError) Unwrap() error { return e.error }
+
+// run does what the arguments say and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
+	s := session{stdin: stdin, stdout: stdout, stderr: stderr, env: env}
+	if len(args) == 0 {
+		fmt.Fprint(stderr, overview())
+		return exitUsage
+	}
+	name, rest := args[0], args[1:]
+	if isHelp(name) {
+		return help(rest, stdout, stderr)
+	}
+	v, err := find(name)
+	if err != nil {
+		return s.finish("sallyport", "sallyport help", err)
+	}
+
+	flags := flag.NewFlagSet(v.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // finish says it in our own words
+	flags.BoolVar(&s.json, "json", false, "answer with one JSON object")
+	act := v.prepare(flags)
+	s.operands, err = parseArgs(flags, rest)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, v.help(flags))
+		return exitDone
+	case err != nil:
+		err = usageError{err.Error()}
+	default:
+		err = act(ctx, s)
+	}
+	return s.finish("sallyport "+v.name, "sallyport "+v.name+" --help", err)
+}
+
+// finish says what went wrong, where the caller reads it, and returns the exit
+// code.
+func (s session) finish(who, more string, err error) int {
+	code := exitCode(err)
+	switch {
+	case err == nil || errors.As(err, new(shownError)):
+	case s.json && code != exitHeld:
+		if jsonErr := s.writeJSON(map[string]string{"error": err.Error()}); jsonErr != nil {
+			fmt.Fprintf(s.stderr, "%s: %v\n", who, jsonErr)
+		}
+	default:
+		fmt.Fprintf(s.stderr, "%s: %v\n", who, err)
+	}
+	if code == exitUsage {
+		fmt.Fprintf(s.stderr, "Try: %s\n", more)
+	}
+	return code
+}
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, new(usageError)):
+		return exitUsage
+	case errors.As(err, new(heldError)):
+		return exitHeld
+	}
+	return exitFailed
+}
+
+// parseArgs reads flags wherever they stand among the operands, as people type
+// them; after -- everything is an operand.
+func parseArgs(flags *flag.FlagSet, args []string) (operands []string, err error) {
+	for len(args) > 0 {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		rest := flags.Args()
+		if used := len(args) - len(rest); len(rest) == 0 || (used > 0 && args[used-1] == "--") {
+			return append(operands, rest...), nil
+		}
+		operands, args = append(operands, rest[0]), rest[1:]
+	}
+	return operands, nil
+}
+
+func find(name string) (verb, error) {
+	best, least := "", len(name)
+	for _, v := range verbs() {
+		if v.name == name {
+			return v, nil
+		}
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), v.name); d < least && 2*d <= len(v.name) {
+			best, least = v.name, d
+		}
+	}
+	if best != "" {
+		return verb{}, usageError{fmt.Sprintf("there is no verb %q; did you mean %s?", name, best)}
+	}
+	return verb{}, usageError{fmt.Sprintf("there is no verb %q", name)}
+}

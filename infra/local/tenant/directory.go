@@ -110,17 +110,26 @@ func (t *Tenant) CloseGroup(group string, closed bool) {
 	t.closed[strings.ToLower(group)] = closed
 }
 
-// Groups returns every group, each with the ids of its direct members.
+// Groups returns every group, each with the ids of its direct members unless it
+// is closed.
 func (t *Tenant) Groups() []Object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := make([]Object, 0, t.groups.len())
 	for _, g := range t.groups.all() {
-		c := cloneObject(g)
-		c["members"] = slices.Clone(t.members[strings.ToLower(text(g, "id"))])
-		out = append(out, c)
+		out = append(out, t.withMembers(g))
 	}
 	return out
+}
+
+// withMembers is a group with the ids of its direct members, or without any
+// where they cannot be read.
+func (t *Tenant) withMembers(g Object) Object {
+	c, key := cloneObject(g), strings.ToLower(text(g, "id"))
+	if !t.closed[key] {
+		c["members"] = anyList(t.members[key])
+	}
+	return c
 }
 
 // TransitiveMembers returns the ids of the users in a group, however deep.

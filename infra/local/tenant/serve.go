@@ -92,7 +92,7 @@ func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a, failed := t.exchange(c)
 	if failed != nil {
-		drop(w, r, failed)
+		hangUp(w, r, failed)
 		return
 	}
 	write(w, a)

@@ -147,6 +147,11 @@ func (t *Tenant) signInObject(r *row, as telling) Object {
 	var o Object
 	if r.loaded != nil {
 		o = cloneObject(r.loaded)
+		for _, k := range sortedKeys(o) {
+			if !slices.Contains(signInProperties, k) {
+				delete(o, k) // from beta
+			}
+		}
 	} else {
 		o = t.freshSignIn(r)
 	}

@@ -60,8 +60,8 @@ func respond(r *http.Request, a answer) *http.Response {
 	}
 }
 
-// drop lets a fault of the transport happen over a socket.
-func drop(w http.ResponseWriter, r *http.Request, failed error) {
+// hangUp lets a fault of the transport happen over a socket.
+func hangUp(w http.ResponseWriter, r *http.Request, failed error) {
 	var timesOut interface{ Timeout() bool }
 	if errors.As(failed, &timesOut) && timesOut.Timeout() {
 		<-r.Context().Done() // until the caller gives up

@@ -1,0 +1,77 @@
+package rollout_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport/shared/rollout"
+)
+
+// TestFindings: each finding names the accounts of one small tenant.
+func TestFindings(t *testing.T) {
+	now := at(t, "UTC", "2027-01-12 10:00")
+	yes := rollout.Registration{MFARegistered: rollout.Yes, MFACapable: rollout.Yes}
+	weak, strange := yes, yes
+	weak.Methods, strange.Methods = []string{"mobilePhone"}, []string{"microsoftAuthenticatorPush", "telepathy"}
+	mail := func(id string) rollout.User { return rollout.User{ID: id, Mail: id + "@contoso.com"} }
+	shared, robot, guest := mail("shared"), mail("robot"), mail("guest")
+	shared.Purpose, guest.UserType = "shared", "Guest"
+	robot.ActivityKnown, robot.LastNonInteractive = true, now.Add(-time.Hour)
+	dir := rollout.Directory{
+		SecurityDefaults: true, Plans: []rollout.ServicePlan{{ID: strings.ToUpper(rollout.PlanEntraP1)}},
+		Users:         []rollout.User{mail("admin"), mail("weak"), mail("strange"), shared, robot, {ID: "silent"}, guest},
+		Registrations: map[string]rollout.Registration{"weak": weak, "strange": strange, "silent": yes},
+		RoleAssignments: []rollout.RoleAssignment{
+			{PrincipalID: "admin", RoleDefinitionID: helpdeskAdministrator, DirectoryScopeID: "/"},
+			{PrincipalID: "guest", RoleDefinitionID: helpdeskAdministrator, DirectoryScopeID: "/"},
+		},
+	}
+	cfg := rollout.Config{}
+	_, findings := rollout.Assess(cfg, dir, now)
+	var got []string
+	for _, f := range findings {
+		got = append(got, f.Severity+" "+f.ID+" "+strings.Join(f.Accounts, ","))
+		if f.Remedy == "" || f.Text == "" || strings.Contains(f.Text, "%!") {
+			t.Errorf("%s says %q, remedy %q", f.ID, f.Text, f.Remedy)
+		}
+	}
+	want := []string{
+		"critical admin-not-capable admin", "warning weak-only weak", "note unknown-method strange", "warning service-without-exemption robot",
+		"warning mailbox-can-sign-in shared", "warning guest-admin guest", "warning not-reachable silent", "note defaults-with-licence ",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("findings\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestNothingToFind(t *testing.T) {
+	d := rollout.Directory{Users: []rollout.User{{ID: "u1", Mail: "u1@contoso.com"}}, Plans: []rollout.ServicePlan{{ID: rollout.PlanEntraP1}}}
+	if _, findings := rollout.Assess(rollout.Config{}, d, time.Time{}); len(findings) > 0 {
+		t.Errorf("findings %v", findings)
+	}
+}
+
+func TestChooseMethod(t *testing.T) {
+	licensed := []rollout.ServicePlan{{ID: rollout.PlanEntraP2}}
+	const ca, defaults = rollout.MethodConditionalAccess, rollout.MethodSecurityDefaults
+	tests := []struct {
+		name               string
+		configured, before rollout.Method
+		plans              []rollout.ServicePlan
+		want               rollout.Method
+	}{
+		{"licensed", rollout.MethodAuto, "", licensed, ca},
+		{"not licensed", rollout.MethodAuto, "", nil, defaults},
+		{"another plan", rollout.MethodAuto, "", []rollout.ServicePlan{{ID: "exchange"}}, defaults},
+		{"the licence went after the announcement", rollout.MethodAuto, ca, nil, ca},
+		{"the licence came after the announcement", rollout.MethodAuto, defaults, licensed, defaults},
+		{"the operator knows better", defaults, ca, licensed, defaults},
+	}
+	for _, tt := range tests {
+		if got, reason := rollout.ChooseMethod(tt.configured, tt.before, tt.plans); got != tt.want || reason == "" {
+			t.Errorf("%s: %s (%s), want %s", tt.name, got, reason, tt.want)
+		}
+	}
+}

@@ -28,7 +28,6 @@ type Graph interface {
 	Methods(ctx context.Context, userID string) ([]string, error)
 	RoleAssignments(ctx context.Context, withEligible bool) ([]rollout.RoleAssignment, error)
 	Groups(ctx context.Context, ids []string) (map[string]rollout.Group, error)
-	GroupMembers(ctx context.Context, id string) ([]string, error)
 	Policies(ctx context.Context) ([]rollout.Policy, error)
 	Policy(ctx context.Context, id string) (rollout.Policy, error)
 	SecurityDefaults(ctx context.Context) (bool, error)
@@ -156,19 +155,19 @@ func Look(ctx context.Context, g Graph, cfg rollout.Config, last rollout.AuditRu
 			named[id] = true
 		}
 	}
+	for _, own := range known.Groups {
+		if own.ID != "" {
+			named[own.ID] = true
+		}
+	}
 	groups, err := g.Groups(ctx, slices.Sorted(maps.Keys(named)))
 	if err != nil {
 		return nil, fmt.Errorf("groups that policies name: %w", err)
 	}
 	for _, own := range known.Groups {
-		if own.ID == "" {
-			continue
+		if own.ID != "" {
+			live.Groups[own.Purpose] = groups[own.ID]
 		}
-		members, err := g.GroupMembers(ctx, own.ID)
-		if err != nil {
-			return nil, fmt.Errorf("members of group %s: %w", own.ID, err)
-		}
-		live.Groups[own.Purpose] = rollout.Group{ID: own.ID, Members: members, Opened: true}
 	}
 	facts := make([]rollout.EmergencyFacts, 0, len(cfg.EmergencyAccounts))
 	for _, account := range cfg.EmergencyAccounts {

@@ -15,5 +15,5 @@ type Handler struct {
 
 // Handle runs monitor for the time that the schedule names.
 func (h Handler) Handle(ctx context.Context, e job.ScheduledEvent) error {
-	return h.Runner.EachTenant(ctx, h.Tenants, "monitor", e.Time, h.Monitor.Run)
+	return h.Runner.EachTenant(ctx, h.Tenants, JobName, e.Time, h.Monitor.Run)
 }

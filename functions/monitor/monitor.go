@@ -36,7 +36,11 @@ type Table interface {
 	PutLockOut(ctx context.Context, t rollout.TenantID, l rollout.LockOut) error
 	Wave(ctx context.Context, t rollout.TenantID, name string) (rollout.Wave, error)
 	PutWave(ctx context.Context, t rollout.TenantID, w rollout.Wave) error
+	Runs(ctx context.Context, t rollout.TenantID) ([]store.Run, error)
 }
+
+// JobName is the name under which monitor's runs are marked.
+const JobName = "monitor"
 
 // Monitor watches tenants after a switch.
 type Monitor struct {
@@ -46,9 +50,9 @@ type Monitor struct {
 	Log    *slog.Logger
 }
 
-// lookBack is how far back each hour reads for failures: a day, and two hours
-// more because rows arrive late.
-const lookBack = 24*time.Hour + rollout.PollOverlap
+// lookBack is how far before the last run each run reads for failures: rows
+// arrive up to two hours late, and a failure is none until it is an hour old.
+const lookBack = rollout.PollOverlap + rollout.LockOutAfter
 
 // Run watches one tenant.
 func (m Monitor) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum *job.Summary) error {
@@ -131,9 +135,9 @@ func (w *watch) lockOuts(ctx context.Context, watched []rollout.WaveConfig, sum 
 			since = at
 		}
 	}
-	from := since
-	if back := w.now.Add(-lookBack); back.After(from) {
-		from = back
+	from, err := w.from(ctx, since)
+	if err != nil {
+		return err
 	}
 	suspects, err := w.suspects(ctx, g, from)
 	if err != nil {
@@ -170,6 +174,21 @@ func (w *watch) lockOuts(ctx context.Context, watched []rollout.WaveConfig, sum 
 	}
 	sum.Count("lockedOut", open)
 	return w.tellHelpDesk(ctx)
+}
+
+// from is where to begin to read: at the switch, or before the last run that
+// succeeded, however long ago it was.
+func (w *watch) from(ctx context.Context, since time.Time) (time.Time, error) {
+	runs, err := w.Table.Runs(ctx, w.cfg.Tenant)
+	if err != nil {
+		return since, fmt.Errorf("read when monitor last succeeded: %w", err)
+	}
+	for _, run := range runs {
+		if back := run.At.Add(-lookBack); run.Job == JobName && back.After(since) {
+			return back, nil
+		}
+	}
+	return since, nil
 }
 
 // suspects are the accounts to look at, each with the moment to read from:

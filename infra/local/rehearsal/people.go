@@ -212,7 +212,12 @@ func (p *people) read(l letter) {
 		due := map[habit]bool{
 			atOnce: isNotice(l.Kind), onReminder1: s.reminders >= 1, onReminder2: s.reminders >= 2, onReminder3: s.reminders >= 3,
 		}
-		if due[s.habit] || l.Kind == rollout.MessageHoldout && s.habit != needsHelp {
+		switch {
+		case due[s.habit] && s.habit == atOnce:
+			// Most of them the same day, some only after two weeks.
+			part := p.chance("how soon", s.id)
+			p.later(s, 8*time.Hour+time.Duration(part*part*part*14*24*float64(time.Hour)), "registers")
+		case due[s.habit], l.Kind == rollout.MessageHoldout && s.habit != needsHelp:
 			p.later(s, 30*time.Hour, "registers")
 		}
 	}

@@ -72,15 +72,21 @@ type functions struct {
 // tenant.
 type appCredential struct {
 	tenant *tenant.Tenant
+	clock  *Clock
 	app    string
+	held   azcore.AccessToken
 }
 
-func (c appCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (c *appCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	if c.clock.Now().Add(5 * time.Minute).Before(c.held.ExpiresOn) {
+		return c.held, nil
+	}
 	token, expires, err := c.tenant.Token(c.app)
 	if err != nil {
 		return azcore.AccessToken{}, err
 	}
-	return azcore.AccessToken{Token: token, ExpiresOn: expires}, nil
+	c.held = azcore.AccessToken{Token: token, ExpiresOn: expires}
+	return c.held, nil
 }
 
 // coldStart builds the functions as their mains do, on this world instead of on
@@ -89,7 +95,7 @@ func (w *world) coldStart() (*functions, error) {
 	quiet := slog.New(slog.NewJSONHandler(w.options.Log, nil))
 	client := func(app string) (*graph.Client, error) {
 		return graph.New(graph.Options{
-			Credential: appCredential{w.tenant, app}, Clock: w.clock, Log: quiet,
+			Credential: &appCredential{tenant: w.tenant, clock: w.clock, app: app}, Clock: w.clock, Log: quiet,
 			Transport: faultyTransport{w.tenant.Transport(), w.faults},
 		})
 	}

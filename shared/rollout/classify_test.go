@@ -1,12 +1,13 @@
 package rollout_test
 
 import (
-	"sallyport/shared/rollout"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sallyport/shared/rollout"
 )
 
 const helpdeskAdministrator = "729827e3-9c14-49f7-bb1b-9608f156bbb8"

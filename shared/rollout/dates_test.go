@@ -2,11 +2,12 @@ package rollout_test
 
 import (
 	"encoding/json"
-	"sallyport/shared/rollout"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"sallyport/shared/rollout"
 )
 
 func TestDate(t *testing.T) {

@@ -135,7 +135,9 @@ var gateCases = []struct {
 	}, true, "others excluded m07"},
 
 	{"observed", "not begun", func(_ *testing.T, s *scene) { s.wave("everyone").ObservedFrom = time.Time{} }, false, "not begun"},
-	{"observed", "too short", func(_ *testing.T, s *scene) { s.wave("everyone").ObservedFrom = s.now.Add(-7*24*time.Hour + time.Minute) }, false, "7.0 of 7"},
+	{"observed", "too short", func(_ *testing.T, s *scene) {
+		s.wave("everyone").ObservedFrom = s.now.Add(-7*24*time.Hour + time.Minute)
+	}, false, "7.0 of 7"},
 	{"observed", "no verdict", func(_ *testing.T, s *scene) { s.seen.Observations = nil }, false, "no verdict"},
 	{"observed", "verdicts on another policy alone", func(_ *testing.T, s *scene) { s.seen.Observations[0].Policy = policyReady }, false, "no verdict"},
 	{"observed", "the newest verdict is old", func(_ *testing.T, s *scene) { s.seen.Observations[0].LastAt = s.now.Add(-4 * 24 * time.Hour) }, false, "no verdict"},
@@ -148,8 +150,12 @@ var gateCases = []struct {
 
 	{"notice-given", "no accounts", func(_ *testing.T, s *scene) { s.seen.Accounts = nil }, false, "no account"},
 	{"notice-given", "never told", func(_ *testing.T, s *scene) { s.known.Messages = nil }, false, "1 of 1 people who would be stopped were not provably told 14 days ago: m18"},
-	{"notice-given", "told 13 days ago", func(t *testing.T, s *scene) { s.known.Messages = []rollout.Message{told("m18", day(t, "2026-12-30"), s.cfg)} }, false, "m18"},
-	{"notice-given", "told 14 days ago", func(t *testing.T, s *scene) { s.known.Messages = []rollout.Message{told("m18", day(t, "2026-12-29"), s.cfg)} }, true, "1 people"},
+	{"notice-given", "told 13 days ago", func(t *testing.T, s *scene) {
+		s.known.Messages = []rollout.Message{told("m18", day(t, "2026-12-30"), s.cfg)}
+	}, false, "m18"},
+	{"notice-given", "told 14 days ago", func(t *testing.T, s *scene) {
+		s.known.Messages = []rollout.Message{told("m18", day(t, "2026-12-29"), s.cfg)}
+	}, true, "1 people"},
 	{"notice-given", "sent but not delivered", func(_ *testing.T, s *scene) { s.known.Messages[0].State = rollout.MessageSent }, false, "m18"},
 	{"notice-given", "bounced after it was delivered", func(_ *testing.T, s *scene) { s.known.Messages[0].State = rollout.MessageBounced }, false, "m18"},
 	{"notice-given", "a reminder is no notice", func(_ *testing.T, s *scene) { s.known.Messages[0].Kind = rollout.MessageReminder }, false, "m18"},

@@ -428,7 +428,6 @@ func PlanWatch(cfg Config, seen Seen, known Known, now time.Time) []Action {
 		record := known.Wave(w.Name)
 		if record.State == WaveEnforced && now.Sub(record.EnforcedAt) >= SettleDays*24*time.Hour && complete && !open && everybody {
 			actions = append(actions, MoveWave{Wave: w.Name, To: WaveSettled, Reason: fmt.Sprintf("%d days are over, nobody is locked out, coverage is 100 %%", SettleDays)})
-			continue
 		}
 		allSettled = allSettled && record.State == WaveSettled
 	}

@@ -2,13 +2,14 @@ package rollout_test
 
 import (
 	"fmt"
-	"sallyport/shared/rollout"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"sallyport/shared/rollout"
 )
 
 func TestReach(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -213,6 +214,57 @@ func TestDeliveryKeepsItsTimes(t *testing.T) {
 	w.handle(t, strings.Replace(delivery(), deliveredAt.Format("2006-01-02T15:04:05.000Z"), "soon", 1))
 	if m := w.message(t); !m.DeliveredAt.Equal(receivedAt) {
 		t.Errorf("delivered %v, want the receipt %v", m.DeliveredAt, receivedAt)
+	}
+}
+
+// The samples are what `sam local` sends too.
+func TestSamples(t *testing.T) {
+	const sample = "announcement.everyone.6b0f0000-0000-4000-8000-000000000101"
+	for name, want := range map[string]struct {
+		state       rollout.MessageState
+		unreachable bool
+	}{
+		"delivery":             {rollout.MessageDelivered, false},
+		"delivery-then-bounce": {rollout.MessageBounced, true},
+		"bounce-permanent":     {rollout.MessageBounced, true},
+		"bounce-suppressed":    {rollout.MessageBounced, true},
+		"bounce-transient":     {rollout.MessageSent, false},
+		"complaint":            {rollout.MessageSent, true},
+		"complaint-not-spam":   {rollout.MessageSent, false},
+		"reject":               {rollout.MessageBounced, false},
+		"rendering-failure":    {rollout.MessageBounced, false},
+		// Without a configuration set SES publishes no tags, so nobody can say
+		// which message it was.
+		"notification-type": {rollout.MessageSending, false},
+		"topic-connected":   {rollout.MessageSending, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw, err := os.ReadFile("../../events/feedback-" + name + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var batch events.SQSEvent
+			if err := json.Unmarshal(raw, &batch); err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t, rollout.MessageAnnouncement, rollout.MessageSending)
+			ctx := context.Background()
+			m := rollout.Message{ID: sample, Kind: rollout.MessageAnnouncement, Account: "another", State: rollout.MessageSending, Day: rollout.DateOf(sendingAt), ClaimedAt: sendingAt}
+			if err := w.store.ClaimMessage(ctx, contoso, m); err != nil {
+				t.Fatal(err)
+			}
+			reply, err := w.handler.Handle(ctx, batch)
+			if err != nil || len(reply.BatchItemFailures) != 0 {
+				t.Fatalf("%v, came back: %v", err, reply.BatchItemFailures)
+			}
+			m, err = w.store.Message(ctx, contoso, sample)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, unreachable := w.unreachable(t)["another"]; m.State != want.state || unreachable != want.unreachable {
+				t.Errorf("%s, unreachable %v; want %s and %v", m.State, unreachable, want.state, want.unreachable)
+			}
+		})
 	}
 }
 

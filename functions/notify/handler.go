@@ -55,7 +55,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 var errNoTime = errors.New("too little time left to send")
 
 func (h *Handler) one(ctx context.Context, run *Run, body string) (Outcome, error) {
-	if deadline, ok := ctx.Deadline(); ctx.Err() != nil || ok && deadline.Sub(h.Now()) < enoughTime {
+	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(h.Now()) < enoughTime {
 		return OutcomeLater, errNoTime
 	}
 	var item outbox.Item

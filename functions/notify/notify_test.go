@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -97,9 +98,12 @@ type world struct {
 	now     time.Time
 }
 
+// renderer loads the templates once for all tests.
+var renderer = sync.OnceValues(mail.NewRenderer)
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	renderer, err := mail.NewRenderer()
+	renderer, err := renderer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -546,6 +550,30 @@ func TestOneBadItemDoesNotStopTheBatch(t *testing.T) {
 	}
 	if len(w.post.taken) != 1 {
 		t.Errorf("%d mails left, want 1", len(w.post.taken))
+	}
+}
+
+// The sample is what `sam local` sends too.
+func TestSample(t *testing.T) {
+	raw, err := os.ReadFile("../../events/notify-mail.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch events.SQSEvent
+	if err := json.Unmarshal(raw, &batch); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	first := announcement()
+	first.ID = "announcement.everyone.6b0f0000-0000-4000-8000-000000000101"
+	w.claim(t, first) // the second of the batch was never claimed here
+	reply, err := w.handler.Handle(context.Background(), batch)
+	w.do(t, err)
+	if len(batch.Records) != 2 || len(reply.BatchItemFailures) != 1 || reply.BatchItemFailures[0].ItemIdentifier != batch.Records[1].MessageId {
+		t.Errorf("of %d records %v come again, want the second of two", len(batch.Records), reply.BatchItemFailures)
+	}
+	if got := w.message(t, first.ID).State; got != rollout.MessageSent {
+		t.Errorf("state %s, want sent", got)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -76,19 +78,20 @@ func (h *Handler) receive(ctx context.Context, req events.APIGatewayV2HTTPReques
 }
 
 // handshake proves to Graph that the end point is ours: the token comes back as
-// plain text, and no browser may take it for anything else. Graph's tokens
-// carry no markup, so one that does is not Graph's and is not echoed.
+// it was, and no browser may take it for anything but plain text, since anybody
+// can ask for it.
 func (h *Handler) handshake(token string, now time.Time) events.APIGatewayV2HTTPResponse {
-	if token == "" || len(token) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' || r == '<' || r == '>' }) {
+	if token == "" || len(token) > maxToken || !utf8.ValidString(token) || strings.ContainsFunc(token, unicode.IsControl) {
 		h.count("WebhookRefused", 1, http.StatusBadRequest, now)
 		return reply(http.StatusBadRequest)
 	}
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: http.StatusOK,
 		Headers: map[string]string{
-			"Content-Type":           "text/plain; charset=utf-8",
-			"X-Content-Type-Options": "nosniff",
-			"Cache-Control":          "no-store",
+			"Content-Type":            "text/plain; charset=utf-8",
+			"X-Content-Type-Options":  "nosniff",
+			"Content-Security-Policy": "default-src 'none'; sandbox",
+			"Cache-Control":           "no-store",
 		},
 		Body: token,
 	}

@@ -11,10 +11,10 @@ import (
 
 // Key says where an item stands.
 //
-// The partition (pk) is "<tenant>#<kind>", so no two tenants and no two kinds
-// share one; the sort key (sk) is what tells the items of a kind apart. Two
-// partitions belong to no tenant and begin with "#", as no tenant's can: the
-// registry of tenants, and the pointers from a subscription to its tenant.
+// The partition (pk) is "<tenant>#<kind>". No kind has a "#" in it, so no two
+// tenants share one, whatever their ids are. The sort key (sk) is what tells the
+// items of a kind apart. Two partitions belong to no tenant: the registry of
+// tenants, and the pointers from a subscription to its tenant.
 type Key struct {
 	PK string
 	SK string
@@ -109,16 +109,16 @@ func lockOutKey(t rollout.TenantID, account string, opened time.Time) Key {
 
 func subscriptionKey(t rollout.TenantID, id string) Key { return key(t, kindSubscription, id) }
 
-func tenantKey(t rollout.TenantID) Key { return Key{PK: registry, SK: escape(string(t))} }
+func tenantKey(t rollout.TenantID) Key { return Key{PK: registry, SK: string(t)} }
 
-func subscriptionPointerKey(id string) Key { return Key{PK: subscriptionPointers, SK: escape(id)} }
+func subscriptionPointerKey(id string) Key { return Key{PK: subscriptionPointers, SK: id} }
 
 // partition is where a tenant's items of one kind stand; empty without a tenant.
 func partition(t rollout.TenantID, kind string) string {
 	if t == "" {
 		return ""
 	}
-	return escape(string(t)) + "#" + kind
+	return string(t) + "#" + kind
 }
 
 // key joins the parts of an id. A missing part makes the whole id missing, which
@@ -137,7 +137,7 @@ func key(t rollout.TenantID, kind string, id ...string) Key {
 	return k
 }
 
-// escape keeps the separator out of the parts, so that two different keys are
+// escape keeps the separator out of the parts, so that two different ids are
 // never written alike.
 func escape(part string) string {
 	if !strings.ContainsAny(part, "#%") {

@@ -24,6 +24,8 @@ const (
 // verb is a file with a function like planVerb, and a line here.
 func verbs() []verb {
 	return []verb{
+		rehearseVerb(),
+		auditVerb(),
 		planVerb(),
 	}
 }

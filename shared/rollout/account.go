@@ -148,3 +148,10 @@ type Observation struct {
 	Result  string    `json:"result"`
 	LastAt  time.Time `json:"lastAt"`
 }
+
+// Classes are all classes, in the order in which they are tried.
+func Classes() []Class {
+	return []Class{
+		ClassEmergency, ClassSync, ClassRoom, ClassSharedMailbox, ClassDisabled, ClassService, ClassGuest, ClassAdmin, ClassNeverSignedIn, ClassMember,
+	}
+}

@@ -32,3 +32,6 @@ func (c *Clock) advance(t time.Time) {
 		c.now = t.UTC()
 	}
 }
+
+// Set sets the clock before a rehearsal begins.
+func (c *Clock) Set(t time.Time) { c.now = t.UTC() }

@@ -18,19 +18,21 @@ import (
 
 func TestRetryHonoursWhatGraphAsks(t *testing.T) {
 	date := start().Add(7 * time.Second)
+	fast := start().Add(time.Hour) // what a server shows whose clock, or ours, is wrong
 	for name, c := range map[string]struct {
 		first http.HandlerFunc
 		want  time.Duration
 	}{
-		"seconds":           {failure(429, "TooManyRequests", "Retry-After", "11"), 11 * time.Second},
-		"decimal":           {failure(429, "TooManyRequests", "Retry-After", "2.128"), 2128 * time.Millisecond},
-		"date":              {failure(503, "serviceNotAvailable", "Retry-After", date.Format(http.TimeFormat), "Date", start().Format(http.TimeFormat)), 7 * time.Second},
-		"zero":              {failure(504, "timeout", "Retry-After", "0"), 0},
-		"absent":            {failure(429, "TooManyRequests"), -1},
-		"nonsense":          {failure(429, "TooManyRequests", "Retry-After", "soon"), -1},
-		"negative":          {failure(429, "TooManyRequests", "Retry-After", "-5"), -1},
-		"not a number":      {failure(429, "TooManyRequests", "Retry-After", "NaN"), -1},
-		"an answer in HTML": {status(502, "<html>bad gateway</html>", "Content-Type", "text/html"), -1},
+		"seconds":               {failure(429, "TooManyRequests", "Retry-After", "11"), 11 * time.Second},
+		"decimal":               {failure(429, "TooManyRequests", "Retry-After", "2.128"), 2128 * time.Millisecond},
+		"date":                  {failure(503, "serviceNotAvailable", "Retry-After", date.Format(http.TimeFormat), "Date", start().Format(http.TimeFormat)), 7 * time.Second},
+		"date of another clock": {failure(503, "serviceNotAvailable", "Retry-After", fast.Add(9*time.Second).Format(http.TimeFormat), "Date", fast.Format(http.TimeFormat)), 9 * time.Second},
+		"zero":                  {failure(504, "timeout", "Retry-After", "0"), 0},
+		"absent":                {failure(429, "TooManyRequests"), -1},
+		"nonsense":              {failure(429, "TooManyRequests", "Retry-After", "soon"), -1},
+		"negative":              {failure(429, "TooManyRequests", "Retry-After", "-5"), -1},
+		"not a number":          {failure(429, "TooManyRequests", "Retry-After", "NaN"), -1},
+		"an answer in HTML":     {status(502, "<html>bad gateway</html>", "Content-Type", "text/html"), -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tn := newTenant(t, answers(c.first, ok(`{"isEnabled":false}`)))
@@ -179,7 +181,7 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 		}
 	})
 	t.Run("by a redirect", func(t *testing.T) {
-		tn := newTenant(t, status(302, "", "Location", elsewhere.URL+"/v1.0/users"))
+		tn := newTenant(t, status(302, `{"isEnabled":true}`, "Location", elsewhere.URL+"/v1.0/users"))
 		if _, err := tn.SecurityDefaults(t.Context()); err == nil {
 			t.Error("a redirect counts as an answer")
 		}

@@ -474,18 +474,18 @@ func stopped(cfg Config, seen Seen, wave WaveConfig, day Date) []Account {
 // untold are those of the people who were neither provably told in time nor
 // accepted by name.
 func untold(cfg Config, known Known, people []Account, day Date) []Account {
-	sent := messagesByAccount(known.Messages)
+	sent, loc := messagesByAccount(known.Messages), cfg.Location()
 	return slices.DeleteFunc(slices.Clone(people), func(a Account) bool {
-		return toldInTime(cfg, sent[a.ID], day) || accepted(cfg, a)
+		return toldInTime(loc, sent[a.ID], day) || accepted(cfg, a)
 	})
 }
 
 // toldInTime: a notice reached the person, it has run out, and the date that it
 // named has come.
-func toldInTime(cfg Config, sent []Message, day Date) bool {
+func toldInTime(loc *time.Location, sent []Message, day Date) bool {
 	return slices.ContainsFunc(sent, func(m Message) bool {
 		return isNotice(m.Kind) && m.State == MessageDelivered && !m.DeliveredAt.IsZero() &&
-			DateOf(m.DeliveredAt.In(cfg.Location())).DaysUntil(day) >= NoticeDays && !day.Before(m.Deadline)
+			DateOf(m.DeliveredAt.In(loc)).DaysUntil(day) >= NoticeDays && !day.Before(m.Deadline)
 	})
 }
 

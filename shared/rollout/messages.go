@@ -21,7 +21,8 @@ const HoldoutEvery = 7
 // Everybody is looked at every time, so that nothing that cannot be sent stands
 // in the way of what can.
 func PlanMessages(cfg Config, seen Seen, known Known, now time.Time) []Action {
-	day := DateOf(now.In(cfg.Location()))
+	loc := cfg.Location()
+	day := DateOf(now.In(loc))
 	if complete, _ := auditComplete(cfg, seen, now); cfg.Paused || !complete || !cfg.Enforcement.WorkingDay(day) {
 		return nil
 	}
@@ -31,7 +32,7 @@ func PlanMessages(cfg Config, seen Seen, known Known, now time.Time) []Action {
 		if _, bounced := known.Unreachable[a.ID]; bounced || a.Mail == "" {
 			continue
 		}
-		m, reason, due := dueMessage(cfg, known, sent[a.ID], a, day, now)
+		m, reason, due := dueMessage(cfg, known, sent[a.ID], a, loc, now)
 		if due {
 			actions = append(actions, Send{Message: m, Reason: reason})
 		}
@@ -49,7 +50,8 @@ func messagesByAccount(messages []Message) map[string][]Message {
 	return by
 }
 
-func dueMessage(cfg Config, known Known, sent []Message, a Account, day Date, now time.Time) (Message, string, bool) {
+func dueMessage(cfg Config, known Known, sent []Message, a Account, loc *time.Location, now time.Time) (Message, string, bool) {
+	day := DateOf(now.In(loc))
 	none := func() (Message, string, bool) { return Message{}, "", false }
 	wave, ok := WaveOf(cfg, a, day)
 	if !ok || !IsPerson(cfg, a) || slices.ContainsFunc(sent, func(m Message) bool { return m.Day == day }) {
@@ -94,7 +96,7 @@ func dueMessage(cfg Config, known Known, sent []Message, a Account, day Date, no
 		// With the day in its id: when the date moves, people are reminded anew.
 		return claim(MessageReminder, window, fmt.Sprintf("reminder-%d-%s", window, deadline), fmt.Sprintf("not capable %d days before the deadline", left))
 	}
-	if since := later(DateOf(record.EnforcedAt.In(cfg.Location())), deadline).DaysUntil(day); switched && since >= 1 {
+	if since := later(DateOf(record.EnforcedAt.In(loc)), deadline).DaysUntil(day); switched && since >= 1 {
 		count, last := holdoutsOf(sent)
 		if count > 0 && last.DaysUntil(day) < HoldoutEvery {
 			return none()

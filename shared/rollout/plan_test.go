@@ -368,3 +368,28 @@ func TestPlan(t *testing.T) {
 		t.Errorf("actions %v", got)
 	}
 }
+
+// TestPlanForALargeTenant: an enterprise of 50,000 is planned for in a fraction
+// of the time that a look-up per account would take.
+func TestPlanForALargeTenant(t *testing.T) {
+	s := sample(t)
+	var everybody []string
+	announcement := told("", day(t, "2026-12-01"), s.cfg)
+	for n := range 50_000 {
+		a := person(fmt.Sprintf("00000000-0000-0000-0000-%012d", n), rollout.FactOf(n%2 == 0))
+		s.seen.Accounts = append(s.seen.Accounts, a)
+		announcement.Account, announcement.ID = a.ID, "announcement.everyone."+a.ID
+		s.known.Messages = append(s.known.Messages, announcement)
+		everybody = append(everybody, a.ID)
+	}
+	s.look()
+	s.seen.Live.Groups[rollout.GroupReady] = rollout.Group{Opened: true, Members: everybody}
+	begin := time.Now()
+	actions := rollout.Plan(s.cfg, s.seen, s.known, s.now)
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("planning took %s", took)
+	}
+	if got, want := list(actions), "move everyone to held\n"+heldToday; !strings.HasPrefix(got, want) {
+		t.Errorf("actions %.200s, want them to begin with %s", got, want)
+	}
+}

@@ -15,60 +15,60 @@ import (
 // Every kind of record reads back as it was written: full of everything, with
 // empty lists, and with nothing in it but what its key needs.
 func recordsReadBackAsWritten(t *testing.T, s *store.Store) {
-	roundTrip(t, s, "config", s.Config, nil,
+	roundTrip(t, "config", s.Config, nil,
 		func(ctx context.Context, tenant rollout.TenantID, c rollout.Config) error {
 			return s.PutConfig(ctx, c)
 		},
 		func(tenant rollout.TenantID, c *rollout.Config) { c.Tenant = tenant })
-	roundTrip(t, s, "account", oneOf(s.Accounts), nil, saveAccount(s),
+	roundTrip(t, "account", oneOf(s.Accounts), nil, saveAccount(s),
 		func(_ rollout.TenantID, a *rollout.Account) { a.ID = "id" })
-	roundTrip(t, s, "account by id",
+	roundTrip(t, "account by id",
 		func(ctx context.Context, tenant rollout.TenantID) (rollout.Account, error) {
 			return s.Account(ctx, tenant, "id")
 		}, nil, saveAccount(s),
 		func(_ rollout.TenantID, a *rollout.Account) { a.ID = "id" })
-	roundTrip(t, s, "audit", s.Audit, nil, s.PutAudit, nil)
-	roundTrip(t, s, "coverage", oneOf(s.Coverage), nil, s.PutCoverage,
+	roundTrip(t, "audit", s.Audit, nil, s.PutAudit, nil)
+	roundTrip(t, "coverage", oneOf(s.Coverage), nil, s.PutCoverage,
 		func(_ rollout.TenantID, p *rollout.CoveragePoint) { p.Day = rollout.DateOf(noon) })
-	roundTrip(t, s, "observation", oneOf(s.Observations), nil,
+	roundTrip(t, "observation", oneOf(s.Observations), nil,
 		func(ctx context.Context, tenant rollout.TenantID, o rollout.Observation) error {
 			return s.SaveObservations(ctx, tenant, []rollout.Observation{o})
 		},
 		func(_ rollout.TenantID, o *rollout.Observation) { o.Account, o.Policy = "account", "policy" })
-	roundTrip(t, s, "wave", oneOf(s.Waves), func(w *rollout.Wave) *int64 { return &w.Version }, s.PutWave,
+	roundTrip(t, "wave", oneOf(s.Waves), func(w *rollout.Wave) *int64 { return &w.Version }, s.PutWave,
 		func(_ rollout.TenantID, w *rollout.Wave) { w.Name = "everyone" })
-	roundTrip(t, s, "wave by name",
+	roundTrip(t, "wave by name",
 		func(ctx context.Context, tenant rollout.TenantID) (rollout.Wave, error) {
 			return s.Wave(ctx, tenant, "everyone")
 		}, func(w *rollout.Wave) *int64 { return &w.Version }, s.PutWave,
 		func(_ rollout.TenantID, w *rollout.Wave) { w.Name = "everyone" })
-	roundTrip(t, s, "policy", oneOf(s.Policies), func(p *rollout.OwnedPolicy) *int64 { return &p.Version }, s.PutPolicy,
+	roundTrip(t, "policy", oneOf(s.Policies), func(p *rollout.OwnedPolicy) *int64 { return &p.Version }, s.PutPolicy,
 		func(_ rollout.TenantID, p *rollout.OwnedPolicy) { p.Marker = "marker" })
-	roundTrip(t, s, "group", oneOf(s.Groups), func(g *rollout.OwnedGroup) *int64 { return &g.Version }, s.PutGroup,
+	roundTrip(t, "group", oneOf(s.Groups), func(g *rollout.OwnedGroup) *int64 { return &g.Version }, s.PutGroup,
 		func(_ rollout.TenantID, g *rollout.OwnedGroup) { g.Purpose = rollout.GroupReady })
-	roundTrip(t, s, "message", oneOf(s.Messages), func(m *rollout.Message) *int64 { return &m.Version }, s.ClaimMessage,
+	roundTrip(t, "message", oneOf(s.Messages), func(m *rollout.Message) *int64 { return &m.Version }, s.ClaimMessage,
 		func(_ rollout.TenantID, m *rollout.Message) { m.ID = "id" })
-	roundTrip(t, s, "message by id",
+	roundTrip(t, "message by id",
 		func(ctx context.Context, tenant rollout.TenantID) (rollout.Message, error) {
 			return s.Message(ctx, tenant, "id")
 		}, func(m *rollout.Message) *int64 { return &m.Version }, s.ClaimMessage,
 		func(_ rollout.TenantID, m *rollout.Message) { m.ID = "id" })
-	roundTrip(t, s, "alert", oneOf(s.Alerts), func(a *rollout.Alert) *int64 { return &a.Version }, s.ClaimAlert,
+	roundTrip(t, "alert", oneOf(s.Alerts), func(a *rollout.Alert) *int64 { return &a.Version }, s.ClaimAlert,
 		func(_ rollout.TenantID, a *rollout.Alert) { a.ID = "id" })
-	roundTrip(t, s, "alert by id",
+	roundTrip(t, "alert by id",
 		func(ctx context.Context, tenant rollout.TenantID) (rollout.Alert, error) {
 			return s.Alert(ctx, tenant, "id")
 		}, func(a *rollout.Alert) *int64 { return &a.Version }, s.PutAlert,
 		func(_ rollout.TenantID, a *rollout.Alert) { a.ID = "id" })
-	roundTrip(t, s, "drill", oneOf(s.Drills), func(d *rollout.Drill) *int64 { return &d.Version }, s.PutDrill,
+	roundTrip(t, "drill", oneOf(s.Drills), func(d *rollout.Drill) *int64 { return &d.Version }, s.PutDrill,
 		func(_ rollout.TenantID, d *rollout.Drill) { d.ID = "id" })
-	roundTrip(t, s, "change", oneOf(s.Changes), func(c *rollout.Change) *int64 { return &c.Version }, s.PutChange,
+	roundTrip(t, "change", oneOf(s.Changes), func(c *rollout.Change) *int64 { return &c.Version }, s.PutChange,
 		func(_ rollout.TenantID, c *rollout.Change) { c.ID = "id" })
-	roundTrip(t, s, "lock-out", oneOf(s.LockOuts), func(l *rollout.LockOut) *int64 { return &l.Version }, s.PutLockOut,
+	roundTrip(t, "lock-out", oneOf(s.LockOuts), func(l *rollout.LockOut) *int64 { return &l.Version }, s.PutLockOut,
 		func(_ rollout.TenantID, l *rollout.LockOut) { l.Account = "account" })
-	roundTrip(t, s, "subscription", oneOf(s.Subscriptions), nil, s.PutSubscription,
+	roundTrip(t, "subscription", oneOf(s.Subscriptions), nil, s.PutSubscription,
 		func(tenant rollout.TenantID, sub *rollout.Subscription) { sub.ID = "of " + string(tenant) })
-	roundTrip(t, s, "run", oneOf(s.Runs), nil,
+	roundTrip(t, "run", oneOf(s.Runs), nil,
 		func(ctx context.Context, tenant rollout.TenantID, r store.Run) error {
 			return s.MarkRun(ctx, tenant, r.Job, r.At, r.Result)
 		},
@@ -78,7 +78,7 @@ func recordsReadBackAsWritten(t *testing.T, s *store.Store) {
 // roundTrip writes the record in its three shapes, each for a tenant of its own.
 // version says where the version stands, which the store counts on; identify
 // gives the record what its key needs. Either may be nil.
-func roundTrip[T any](t *testing.T, s *store.Store, kind string,
+func roundTrip[T any](t *testing.T, kind string,
 	get func(context.Context, rollout.TenantID) (T, error), version func(*T) *int64,
 	put func(context.Context, rollout.TenantID, T) error, identify func(rollout.TenantID, *T),
 ) {

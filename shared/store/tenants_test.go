@@ -28,7 +28,7 @@ func noOperationTouchesAnotherTenant(t *testing.T, s *store.Store) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tenants := rapid.Permutation(alike).Draw(rt, "tenants")
 		mine, other := tenants[0], tenants[1]
-		before := everythingOf(rt, t.Context(), s, other)
+		before := everythingOf(t.Context(), rt, s, other)
 		for range rapid.IntRange(1, 6).Draw(rt, "operations") {
 			name := rapid.SampledFrom(operationNames).Draw(rt, "operation")
 			id := rapid.SampledFrom([]string{"wave", "a", "ab", "b#wave", "#", "current"}).Draw(rt, "id")
@@ -37,7 +37,7 @@ func noOperationTouchesAnotherTenant(t *testing.T, s *store.Store) {
 				rt.Fatalf("%s: %v", name, err)
 			}
 		}
-		if diff := cmp.Diff(before, everythingOf(rt, t.Context(), s, other)); diff != "" {
+		if diff := cmp.Diff(before, everythingOf(t.Context(), rt, s, other)); diff != "" {
 			rt.Fatalf("operations of %q changed %q:\n%s", mine, other, diff)
 		}
 	})
@@ -147,7 +147,7 @@ var operations = map[string]func(context.Context, *store.Store, rollout.TenantID
 var operationNames = slices.Sorted(maps.Keys(operations))
 
 // everythingOf reads all that can be read of a tenant.
-func everythingOf(t rapid.TB, ctx context.Context, s *store.Store, tenant rollout.TenantID) map[string]any {
+func everythingOf(ctx context.Context, t rapid.TB, s *store.Store, tenant rollout.TenantID) map[string]any {
 	all := map[string]any{}
 	read := func(name string, value any, err error) {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -230,9 +230,9 @@ func TestAssessOfALargeTenant(t *testing.T) {
 		group.Members = append(group.Members, strings.ToUpper(id))
 	}
 	d.Groups["all"] = group
-	begin := time.Now()
+	begin := cpuTime(t)
 	accounts, _ := rollout.Assess(rollout.Config{}, d, time.Time{})
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := cpuTime(t) - begin; took > 3*time.Second {
 		t.Errorf("judging %d people took %s", people, took)
 	}
 	for _, a := range accounts {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -197,6 +198,17 @@ func at(t testing.TB, zone, moment string) time.Time {
 		t.Fatal(err)
 	}
 	return then
+}
+
+// cpuTime is what this process has computed so far: unlike the clock on the
+// wall it does not depend on what else the machine does.
+func cpuTime(t testing.TB) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano())
 }
 
 // list names actions, one a line, for comparison.

@@ -53,6 +53,7 @@ type Monitor struct {
 type BreakGlass struct {
 	Table
 	Graph
+	MailQueue // for asking a custodian to a drill
 	SES
 	AlertTopic
 }

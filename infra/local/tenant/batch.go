@@ -48,7 +48,7 @@ func (t *Tenant) batched(c *call, r batchRequest) Object {
 	a := problem(http.StatusBadRequest, "BadRequest", "Invalid batch request URL.")
 	if u, err := url.Parse("/" + strings.TrimPrefix(r.URL, "/")); err == nil {
 		inner := &call{
-			method: strings.ToUpper(r.Method), version: c.version, path: strings.TrimPrefix(u.Path, "/"), query: u.Query(), header: http.Header{},
+			method: strings.ToUpper(r.Method), version: c.version, path: strings.TrimPrefix(u.Path, "/"), query: u.Query(), raw: u.RawQuery, header: http.Header{},
 			body: r.Body, base: c.base, inner: true,
 		}
 		inner.header.Set("Authorization", c.header.Get("Authorization"))

@@ -15,7 +15,7 @@ type Call struct {
 	At     time.Time
 	Method string
 	Path   string // with the version, without the query
-	Query  string // encoded
+	Query  string // as it came
 	Inner  bool   // out of a $batch: only faults with a status are meant for it
 }
 

@@ -135,16 +135,16 @@ func match(want, have []string) (map[string]string, bool) {
 	if len(want) != len(have) {
 		return nil, false
 	}
+	for i, w := range want {
+		variable := w[0] == '{'
+		if variable && (have[i] == "" || w == "{cast}" && !strings.Contains(have[i], ".")) || !variable && !strings.EqualFold(w, have[i]) {
+			return nil, false
+		}
+	}
 	vars := map[string]string{}
 	for i, w := range want {
-		switch {
-		case strings.HasPrefix(w, "{"):
-			if have[i] == "" || w == "{cast}" && !strings.Contains(have[i], ".") {
-				return nil, false
-			}
+		if w[0] == '{' {
 			vars[strings.Trim(w, "{}")] = have[i]
-		case !strings.EqualFold(w, have[i]):
-			return nil, false
 		}
 	}
 	return vars, true

@@ -21,6 +21,7 @@ type call struct {
 	path    string // below the version
 	vars    map[string]string
 	query   url.Values
+	raw     string // the query as it came
 	header  http.Header
 	body    []byte
 	base    string // scheme and host, for links
@@ -118,7 +119,7 @@ func newCall(r *http.Request) (*call, error) {
 		host = r.URL.Host
 	}
 	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	return &call{method: r.Method, version: version, path: path, query: r.URL.Query(), header: r.Header, body: body, base: scheme + "://" + host}, nil
+	return &call{method: r.Method, version: version, path: path, query: r.URL.Query(), raw: r.URL.RawQuery, header: r.Header, body: body, base: scheme + "://" + host}, nil
 }
 
 func readBody(r *http.Request) ([]byte, error) {
@@ -146,7 +147,7 @@ func (t *Tenant) exchange(c *call) (answer, error) {
 	c.at = t.clock.Now()
 	hook := t.faults
 	t.calls++
-	seen := Call{N: t.calls, At: c.at, Method: c.method, Path: "/" + c.version + "/" + c.path, Query: c.query.Encode(), Inner: c.inner}
+	seen := Call{N: t.calls, At: c.at, Method: c.method, Path: "/" + c.version + "/" + c.path, Query: c.raw, Inner: c.inner}
 	t.mu.Unlock()
 	if hook != nil {
 		if f := hook.Before(seen); f.Kind != NoFault {
@@ -167,10 +168,10 @@ func (t *Tenant) exchange(c *call) (answer, error) {
 
 func (t *Tenant) remember(c *call, status int, f Fault) {
 	path := "/" + c.version + "/" + c.path
-	if len(c.query) > 0 {
-		q, err := url.QueryUnescape(c.query.Encode())
+	if c.raw != "" {
+		q, err := url.QueryUnescape(c.raw)
 		if err != nil {
-			q = c.query.Encode()
+			q = c.raw
 		}
 		path += "?" + q
 	}

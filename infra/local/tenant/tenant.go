@@ -106,6 +106,7 @@ type Tenant struct {
 
 	routes  []route
 	apps    map[string]*App
+	tokens  map[string]Object // claims by token; nil: unreadable
 	journal []Request
 	limits  map[string]*window
 	faults  Faults
@@ -124,7 +125,7 @@ func New(displayName, initialDomain string, seed uint64, clock Clock) *Tenant {
 		definitions: newTable(), assignments: newTable(), eligibility: newTable(),
 		policies: newTable(), versions: map[string][]version{},
 		risks: newTable(), riskyUsers: newTable(), subscriptions: newTable(),
-		callBack: http.DefaultTransport, routes: routes(), apps: map[string]*App{}, limits: map[string]*window{},
+		callBack: http.DefaultTransport, routes: routes(), apps: map[string]*App{}, tokens: map[string]Object{}, limits: map[string]*window{},
 	}
 	t.log = newSignInLog()
 	t.organization = Object{

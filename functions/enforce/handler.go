@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"context"
+	"time"
 
 	"sallyport/shared/job"
 )
@@ -13,7 +14,15 @@ type Handler struct {
 	Runner  job.Runner
 }
 
+// stale is how late an event may come: its time decides whether a switch is
+// inside the window, and the next hour's is on its way.
+const stale = 30 * time.Minute
+
 // Handle runs enforce for the time that the schedule names.
 func (h Handler) Handle(ctx context.Context, e job.ScheduledEvent) error {
+	if late := h.Runner.Clock.Now().Sub(e.Time); !e.Time.IsZero() && late > stale {
+		h.Enforce.Log.WarnContext(ctx, "event left alone, the next hour's does the work", "for", e.Time, "late", late.String())
+		return nil
+	}
 	return h.Runner.EachTenant(ctx, h.Tenants, "enforce", e.Time, h.Enforce.Run)
 }

@@ -215,8 +215,12 @@ func (w *watch) suspects(ctx context.Context, g Graph, from time.Time) (map[stri
 
 // record keeps a lock-out if it is new or has news.
 func (w *watch) record(ctx context.Context, found rollout.LockOut) error {
+	// Rows arrive in any order: a lock-out that overlaps a recorded one is the
+	// same, even if it now begins earlier.
 	i := slices.IndexFunc(w.known.LockOuts, func(l rollout.LockOut) bool {
-		return l.Account == found.Account && (l.OpenedAt.Equal(found.OpenedAt) || (l.ClosedAt.IsZero() && !found.OpenedAt.Before(l.OpenedAt)))
+		return l.Account == found.Account &&
+			(l.ClosedAt.IsZero() || !found.OpenedAt.After(l.ClosedAt)) &&
+			(found.ClosedAt.IsZero() || !l.OpenedAt.After(found.ClosedAt))
 	})
 	if i >= 0 {
 		stored := w.known.LockOuts[i]

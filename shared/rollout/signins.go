@@ -66,7 +66,12 @@ func (d *SignInDigest) Observations() []Observation {
 	return list
 }
 
-// Legacy are the uses of legacy protocols in the last seven days, in a stable order.
+// mostLegacy is how many uses are kept: one is enough for the gate, and the
+// record of an audit has to fit the table.
+const mostLegacy = 500
+
+// Legacy are the uses of legacy protocols in the last seven days, in a stable
+// order, the first few hundred of them.
 func (d *SignInDigest) Legacy() []LegacyUse {
 	list := make([]LegacyUse, 0, len(d.legacy))
 	for _, l := range d.legacy {
@@ -75,5 +80,5 @@ func (d *SignInDigest) Legacy() []LegacyUse {
 	slices.SortFunc(list, func(a, b LegacyUse) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Client, b.Client))
 	})
-	return list
+	return list[:min(len(list), mostLegacy)]
 }

@@ -428,6 +428,9 @@ func gateNoticeGiven(in gateInput) (bool, string) {
 	}
 	untold := untold(in.cfg, in.known, in.blast, in.day)
 	spared := in.spared()
+	if late := in.exemptedButInside(spared); len(late) > 0 {
+		return false, "exempted, but not yet left out by the policy: " + strings.Join(late, ", ")
+	}
 	var open []string
 	for _, a := range untold {
 		if !containsFold(spared, a.ID) {
@@ -438,6 +441,24 @@ func gateNoticeGiven(in gateInput) (bool, string) {
 		return false, fmt.Sprintf("%d of %d people who would be stopped were not provably told %d days ago: %s", len(open), len(in.blast), NoticeDays, strings.Join(open, ", "))
 	}
 	return true, fmt.Sprintf("%d people would be stopped: told, or accepted by name; %d whose notice still runs are left out until it has", len(in.blast)-len(untold), len(untold))
+}
+
+// exemptedButInside are the accounts that rollout.yaml leaves out and the policy
+// does not: an exemption counts once Sallyport's group holds the account.
+func (in gateInput) exemptedButInside(spared []string) []string {
+	if !in.conditionalAccess() {
+		return nil
+	}
+	nobodyExempt := in.cfg
+	nobodyExempt.Exemptions = nil
+	var ids []string
+	for _, a := range in.seen.Accounts {
+		_, exempt := in.cfg.Exemption(a, in.day)
+		if exempt && in.wave.Holds(nobodyExempt, a, in.day) && !containsFold(spared, a.ID) {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
 }
 
 const noAccounts = "no account was read"

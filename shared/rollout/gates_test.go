@@ -187,6 +187,13 @@ var gateCases = []struct {
 		s.known.Messages, s.seen.Audit.Method = nil, rollout.MethodSecurityDefaults
 		s.seen.Live.Groups[rollout.GroupExempt] = rollout.Group{Opened: true, Members: []string{"m18"}}
 	}, false, "m18"},
+	{"notice-given", "exempted, and not left out yet", func(_ *testing.T, s *scene) {
+		s.cfg.Exemptions = []rollout.Exemption{{Account: "m01", Expires: rollout.DateOf(s.now)}}
+	}, false, "not yet left out by the policy: m01"},
+	{"notice-given", "exempted, and left out", func(_ *testing.T, s *scene) {
+		s.cfg.Exemptions = []rollout.Exemption{{Account: "m01", Expires: rollout.DateOf(s.now)}}
+		s.seen.Live.Groups[rollout.GroupExempt] = rollout.Group{Opened: true, Members: []string{"m01"}}
+	}, true, "1 people"},
 	{"notice-given", "whether somebody is capable is not known", func(_ *testing.T, s *scene) { s.account("m01").Capable = rollout.Unknown }, false, "m01"},
 	{"notice-given", "nor is this: nothing at all was said", func(_ *testing.T, s *scene) { s.account("m01").Capable = "" }, false, "m01"},
 

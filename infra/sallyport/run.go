@@ -25,6 +25,7 @@ const (
 func verbs() []verb {
 	return []verb{
 		rehearseVerb(),
+		snapshotVerb(),
 		auditVerb(),
 		planVerb(),
 	}

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,12 +31,11 @@ func Sample(seed uint64, renderer *mail.Renderer) (Options, error) {
 	start := SampleStart.At(0, 0, london)
 	clock := NewClock(start)
 	t := tenant.Sample(seed, clock)
-	one, found1 := t.UserID(tenant.SampleEmergencyOne)
-	two, found2 := t.UserID(tenant.SampleEmergencyTwo)
-	if !found1 || !found2 {
-		return Options{}, fmt.Errorf("the sample tenant lacks its emergency accounts")
+	text, err := SampleYAML(t)
+	if err != nil {
+		return Options{}, err
 	}
-	text := strings.NewReplacer("EMERGENCY-ONE", one, "EMERGENCY-TWO", two).Replace(sampleYAML)
+	two, _ := t.UserID(tenant.SampleEmergencyTwo)
 	cfg, _, err := config.Parse("sample.yaml", []byte(text), config.Options{Languages: []string{"en", "de", "es", "fr"}, Gates: rollout.GateIDs()})
 	if err != nil {
 		return Options{}, fmt.Errorf("the sample's rollout.yaml: %w", err)
@@ -44,6 +44,17 @@ func Sample(seed uint64, renderer *mail.Renderer) (Options, error) {
 		Tenant: t, Clock: clock, Config: cfg, Start: start, Days: 60, Seed: seed, Renderer: renderer,
 		Story: sampleStory(two), Bounces: []string{bouncing(t)},
 	}, nil
+}
+
+// SampleYAML is the rollout.yaml of the sample tenant: its emergency accounts are
+// named by id, and ids depend on the seed.
+func SampleYAML(t *tenant.Tenant) (string, error) {
+	one, found1 := t.UserID(tenant.SampleEmergencyOne)
+	two, found2 := t.UserID(tenant.SampleEmergencyTwo)
+	if !found1 || !found2 {
+		return "", errors.New("the sample tenant lacks its emergency accounts")
+	}
+	return strings.NewReplacer("EMERGENCY-ONE", one, "EMERGENCY-TWO", two).Replace(sampleYAML), nil
 }
 
 // bouncing is the address of a member who has no method yet and whose mailbox

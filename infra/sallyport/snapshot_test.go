@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sallyport/infra/local/rehearsal"
+	"sallyport/infra/local/tenant"
+	"sallyport/shared/mail"
+	"sallyport/shared/rollout"
+)
+
+// sampleAnswers serves the sample tenant over a socket and returns it with the
+// environment of somebody who may read it.
+func sampleAnswers(t *testing.T) (rehearsal.Options, []string) {
+	t.Helper()
+	renderer, err := mail.NewRenderer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := rehearsal.Sample(1, renderer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const operator = "5a11e900-0000-4000-8000-0000000000ff"
+	o.Tenant.PutApp(tenant.App{ID: operator, Roles: append(rollout.ReaderPermissions(), "IdentityRiskEvent.Read.All", "IdentityRiskyUser.Read.All", "Policy.Read.AuthenticationMethod")})
+	token, _, err := o.Tenant.Token(operator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(o.Tenant)
+	t.Cleanup(server.Close)
+	return o, []string{"GRAPH_ENDPOINT=" + server.URL, "GRAPH_TOKEN=" + token}
+}
+
+// judged is what an audit says of a tenant.
+func judged(t *testing.T, cfg rollout.Config, of *tenant.Tenant, clock *rehearsal.Clock) ([]rollout.Account, rollout.Coverage) {
+	t.Helper()
+	dir, err := rehearsal.Read(context.Background(), of, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts, _ := rollout.Assess(cfg, dir, clock.Now())
+	return accounts, rollout.CoverageOf(cfg, accounts, rollout.DateOf(clock.Now()))
+}
+
+// A snapshot of a tenant is that tenant: the same accounts, classes, facts and
+// coverage.
+func TestSnapshotIsTheTenant(t *testing.T) {
+	o, env := sampleAnswers(t)
+	folder := filepath.Join(t.TempDir(), "snapshot")
+	var out, problems bytes.Buffer
+	n := &snapshot{out: folder, days: 7, clock: o.Clock}
+	if err := n.run(context.Background(), session{stdout: &out, stderr: &problems, env: env}); err != nil {
+		t.Fatalf("snapshot: %v", err)
+	}
+	clock := rehearsal.NewClock(o.Clock.Now())
+	copied, err := loadTenant(session{stderr: &problems}, folder, 1, clock)
+	if err != nil {
+		t.Fatalf("load the snapshot: %v", err)
+	}
+	if problems.Len() > 0 {
+		t.Errorf("a snapshot of our own lacks something:\n%s", &problems)
+	}
+	want, wantCoverage := judged(t, o.Config, o.Tenant, rehearsal.NewClock(o.Clock.Now()))
+	got, gotCoverage := judged(t, o.Config, copied, clock)
+	if diff := cmp.Diff(wantCoverage, gotCoverage); diff != "" {
+		t.Errorf("coverage (-tenant +snapshot):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("accounts (-tenant +snapshot):\n%s", diff)
+	}
+	if len(want) < 200 || wantCoverage.All == 0 {
+		t.Errorf("the sample is too small to prove anything: %d accounts, %d counted", len(want), wantCoverage.All)
+	}
+}
+
+// A rehearsal of the snapshot runs, and begins where the tenant is.
+func TestRehearseASnapshot(t *testing.T) {
+	o, env := sampleAnswers(t)
+	dir := t.TempDir()
+	n := &snapshot{out: filepath.Join(dir, "snapshot"), days: 7, clock: o.Clock}
+	if err := n.run(context.Background(), session{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}, env: env}); err != nil {
+		t.Fatalf("snapshot: %v", err)
+	}
+	text, err := rehearsal.SampleYAML(o.Tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := filepath.Join(dir, "rollout.yaml")
+	if err := os.WriteFile(plan, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, problems bytes.Buffer
+	code := run(context.Background(), []string{"rehearse", "--tenant", n.out, "--config", plan, "--days", "3", "--out", filepath.Join(dir, "out")}, nil, &out, &problems, nil)
+	if code != exitDone {
+		t.Fatalf("exit code %d\n%s\n%s", code, &out, &problems)
+	}
+	if !bytes.Contains(out.Bytes(), []byte("coverage went from 40.0 %")) {
+		t.Errorf("the rehearsal does not begin at the sample's 40 %%:\n%s", &out)
+	}
+}

@@ -355,6 +355,9 @@ func methodsIn(v any) ([]Object, bool) {
 	return out, is
 }
 
+// codeUnknown is the error code of a loaded sign-in that has none.
+const codeUnknown = -1
+
 func (l *loader) signIns() {
 	t := l.t
 	seen := map[string]bool{}
@@ -373,11 +376,14 @@ func (l *loader) signIns() {
 		r.code = int(code)
 		r.mfa = text(s.row, "authenticationRequirement") == "multiFactorAuthentication"
 		switch {
-		case r.id == "" || r.userID == "" || r.at.IsZero() || !hasCode:
-			l.problem(s.file, "the sign-in %s lacks its id, user, time or error code and was left out", nameOf(s.row))
+		case r.id == "" || r.userID == "" || r.at.IsZero():
+			l.problem(s.file, "the sign-in %s lacks its id, user or time and was left out", nameOf(s.row))
 			continue
 		case seen[r.id]:
 			continue
+		case !hasCode:
+			r.code = codeUnknown
+			l.problem(s.file, "the sign-in %s does not say whether it succeeded; it counts as no success", nameOf(s.row))
 		}
 		seen[r.id] = true
 		t.log.add(r)

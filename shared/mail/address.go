@@ -75,8 +75,13 @@ func Recipients(to []Address) []string {
 }
 
 // String writes the address for a header.
-func (a Address) String() string {
-	return (&netmail.Address{Name: a.Name.String(), Address: a.Email}).String()
+func (a Address) String() string { return a.forHeader().String() }
+
+// forHeader is the address as net/mail and go-mail write it. net/mail leaves a
+// backslash bare inside an encoded name, which RFC 2047 (5.3) forbids and
+// readers, net/mail among them, refuse: with it the address would be lost.
+func (a Address) forHeader() *netmail.Address {
+	return &netmail.Address{Name: strings.ReplaceAll(a.Name.String(), `\`, "/"), Address: a.Email}
 }
 
 // domain is the part after the @.

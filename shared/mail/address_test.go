@@ -81,6 +81,8 @@ func TestAddressForHeader(t *testing.T) {
 		{"a second address", "x> <adele@contoso.com", `"x> <adele@contoso.com" <megan@contoso.com>`},
 		{"a header", "x\r\nBcc: adele@contoso.com", `"x Bcc: adele@contoso.com" <megan@contoso.com>`},
 		{"accents", "Zoë", `=?utf-8?q?Zo=C3=AB?= <megan@contoso.com>`},
+		{"a backslash", `CONTOSO\megan`, `"CONTOSO/megan" <megan@contoso.com>`},
+		{"a backslash in an encoded name", `CONTOSO\zoë`, `=?utf-8?q?CONTOSO/zo=C3=AB?= <megan@contoso.com>`},
 		{"none", "", `<megan@contoso.com>`},
 	} {
 		a, err := mail.NewAddress(mail.Name(test.in), "megan@contoso.com")

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	netmail "net/mail"
 	"regexp"
 	"time"
 
@@ -21,10 +20,10 @@ type Header struct {
 	ReplyTo Address // the help desk
 	// MessageID is the id of the rollout.Message: Message-ID is made of it.
 	MessageID string
-	// Thread is the id of the message that a person's mails are threaded on:
-	// their announcement. The announcement itself has it too, because SES puts
-	// its own Message-ID into every mail, and only References is left to join
-	// them. Empty: on its own.
+	// Thread is the same for all mails to a person about the rollout, so that
+	// reminders stand below the announcement. The announcement has it too: SES
+	// puts its own Message-ID into every mail, so that References naming the
+	// announcement's would lead nowhere. Empty: on its own.
 	// Source: https://docs.aws.amazon.com/ses/latest/dg/header-fields.html
 	Thread string
 	Date   time.Time
@@ -50,7 +49,7 @@ func Compose(h Header, c Content) ([]byte, error) {
 	m.SetDateWithValue(h.Date)
 	m.SetMessageIDWithValue(h.id("", h.MessageID))
 	if h.Thread != "" {
-		// Not the announcement's own Message-ID: no mail may refer to itself.
+		// Never a mail's own Message-ID: none may refer to itself.
 		m.SetGenHeader(gomail.HeaderReferences, "<"+h.id("thread.", h.Thread)+">")
 	}
 	m.SetGenHeader(gomail.HeaderContentLang, c.Lang)
@@ -59,7 +58,7 @@ func Compose(h Header, c Content) ([]byte, error) {
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
 	m.SetGenHeader(gomail.HeaderXAutoResponseSuppress, "All")
 	if c.Kind == rollout.MessageAlert {
-		m.SetImportance(gomail.ImportanceUrgent)
+		m.SetImportance(gomail.ImportanceHigh)
 	}
 	m.SetBodyString(gomail.TypeTextPlain, c.Text)
 	m.AddAlternativeString(gomail.TypeTextHTML, c.HTML)
@@ -90,12 +89,6 @@ func (h Header) check() error {
 // id makes an id for a header: <what>@sallyport.<the sender's domain>.
 func (h Header) id(prefix, id string) string {
 	return prefix + escaped(id, ".") + "@sallyport." + h.From.domain()
-}
-
-// forHeader is the address as go-mail writes it: quoted and encoded, with a name
-// that has no line breaks.
-func (a Address) forHeader() *netmail.Address {
-	return &netmail.Address{Name: a.Name.String(), Address: a.Email}
 }
 
 // boundary matches where go-mail declares a random boundary. In a body the line

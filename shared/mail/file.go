@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -79,7 +80,10 @@ func NewFile(dir string) (*File, error) {
 				return fail(err)
 			}
 		}
-		f.next++
+		number, _, _ := strings.Cut(filepath.Base(path), "-")
+		if n, err := strconv.Atoi(number); err == nil {
+			f.next = max(f.next, n+1)
+		}
 	}
 	return f, nil
 }
@@ -114,7 +118,7 @@ func (f *File) Send(ctx context.Context, e Envelope) (string, error) {
 // store writes the message and its HTML part; if one cannot be, neither stays.
 func (f *File) store(l *letter, e Envelope) error {
 	local, _, _ := strings.Cut(e.To[0], "@")
-	l.Base = fmt.Sprintf("%04d-%s-%s", f.next, fileName(l.Kind), fileName(local))
+	l.Base = fmt.Sprintf("%05d-%s-%s", f.next, fileName(l.Kind), fileName(local))
 	path := filepath.Join(f.dir, l.Base)
 	err := errors.Join(
 		os.WriteFile(path+".eml", e.Raw, 0o644),

@@ -35,6 +35,8 @@ import (
 //   - any other error: not known. Do not send again before the provider's own
 //     events have settled it.
 //
+// A provider's words may quote addresses: keep them out of logs.
+//
 // A Sender does not remember what it sent: sending twice sends twice.
 type Sender interface {
 	Send(ctx context.Context, e Envelope) (providerID string, err error)

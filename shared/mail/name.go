@@ -41,7 +41,7 @@ func oneLine(s string) string {
 // shortened puts s on one line, without invisible characters, cut to limit
 // characters with an ellipsis.
 func shortened(s string, limit int) string {
-	clean := []rune(strings.Map(visible, oneLine(s)))
+	clean := []rune(oneLine(strings.Map(visible, s)))
 	if len(clean) <= limit {
 		return string(clean)
 	}

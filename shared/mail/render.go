@@ -149,7 +149,7 @@ func (r *Renderer) Language(configured []string, preferences ...string) string {
 	matcher := language.NewMatcher(tags)
 	for _, preference := range preferences {
 		tag, err := language.Parse(preference)
-		if err != nil || tag == language.Und {
+		if err != nil {
 			continue
 		}
 		if _, i, confidence := matcher.Match(tag); confidence != language.No {

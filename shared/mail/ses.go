@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/ses"
 	"github.com/aws/aws-sdk-go-v2/service/ses/types"
 	"github.com/aws/smithy-go"
@@ -36,9 +36,6 @@ func (s sesSender) Send(ctx context.Context, e Envelope) (string, error) {
 	if err := e.check(); err != nil {
 		return "", err
 	}
-	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("send message %s through SES: %w: %w", e.MessageID, ErrNotSent, err)
-	}
 	in := &ses.SendRawEmailInput{
 		Source:       aws.String(e.From),
 		Destinations: e.To,
@@ -51,9 +48,17 @@ func (s sesSender) Send(ctx context.Context, e Envelope) (string, error) {
 	if s.configurationSet != "" {
 		in.ConfigurationSetName = aws.String(s.configurationSet)
 	}
-	out, err := s.client.SendRawEmail(ctx, in, func(o *ses.Options) { o.Retryer = aws.NopRetryer{} })
+	asked := false
+	out, err := s.client.SendRawEmail(ctx, in, func(o *ses.Options) {
+		o.Retryer = aws.NopRetryer{}
+		o.HTTPClient = witness{o.HTTPClient, &asked}
+	})
 	if err != nil {
-		if reason := whyRefused(err); reason != nil {
+		reason := whyRefused(err)
+		if !asked {
+			reason = ErrNotSent // no time left or no credentials, for example
+		}
+		if reason != nil {
 			return "", fmt.Errorf("send message %s through SES: %w: %w", e.MessageID, reason, err)
 		}
 		return "", fmt.Errorf("send message %s through SES (it may have left): %w", e.MessageID, err)
@@ -61,20 +66,31 @@ func (s sesSender) Send(ctx context.Context, e Envelope) (string, error) {
 	return aws.ToString(out.MessageId), nil
 }
 
+// witness knows whether a request was made at all.
+type witness struct {
+	ses.HTTPClient
+	asked *bool
+}
+
+func (w witness) Do(r *http.Request) (*http.Response, error) {
+	*w.asked = true
+	return w.HTTPClient.Do(r)
+}
+
 // whyRefused says which of this package's errors an answer of SES means, or nil
 // if it does not prove that the message stayed.
 //
-// SES answers MessageRejected both for an identity that is not verified (ours;
-// in the sandbox the recipient's too) and for a message that it will not have.
-// Only its words tell the two apart. A wrong guess is made on the safe side:
-// nobody is given up because our own side is not set up.
+// SES answers MessageRejected both when our side is not set up (an identity is
+// not verified; in the sandbox the recipient's too) and for a message that it
+// will not have. Only its words tell the two apart, and words change: whatever
+// is not known to be the message's own fault counts as ours, so that nobody is
+// given up because of our set-up.
 //
 // Sources: https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html,
 // https://docs.aws.amazon.com/ses/latest/dg/using-ses-api-error-codes.html
 func whyRefused(err error) error {
-	var dial *net.OpError
-	var signing *v4.SigningError
-	if (errors.As(err, &dial) && dial.Op == "dial") || errors.As(err, &signing) {
+	var connection *net.OpError
+	if errors.As(err, &connection) && connection.Op == "dial" {
 		return ErrNotSent
 	}
 	var answer smithy.APIError
@@ -84,11 +100,12 @@ func whyRefused(err error) error {
 	words := strings.ToLower(answer.ErrorMessage())
 	switch code := answer.ErrorCode(); code {
 	case "MessageRejected":
-		if strings.Contains(words, "not verified") || strings.Contains(words, "sandbox") ||
-			strings.Contains(words, "suspended") || strings.Contains(words, "paused") {
-			return ErrNotSetUp
+		for _, ownFault := range []string{"blacklisted", "illegal", "virus", "transaction failed"} {
+			if strings.Contains(words, ownFault) {
+				return ErrRejected
+			}
 		}
-		return ErrRejected
+		return ErrNotSetUp
 	case "InvalidParameterValue", "ValidationError":
 		if strings.Contains(words, "configuration set") {
 			return ErrNotSetUp

@@ -452,9 +452,8 @@ func (in gateInput) exemptedButInside(spared []string) []string {
 	nobodyExempt := in.cfg
 	nobodyExempt.Exemptions = nil
 	var ids []string
-	for _, a := range in.seen.Accounts {
-		_, exempt := in.cfg.Exemption(a, in.day)
-		if exempt && in.wave.Holds(nobodyExempt, a, in.day) && !containsFold(spared, a.ID) {
+	for _, a := range addressed(nobodyExempt, in.seen, in.wave, in.day) {
+		if _, exempt := in.cfg.Exemption(a, in.day); exempt && !containsFold(spared, a.ID) {
 			ids = append(ids, a.ID)
 		}
 	}
@@ -475,21 +474,32 @@ func (in gateInput) spared() []string {
 	return group.Members
 }
 
-// stopped are the people whom the wave's switch would stop. A wave of capable
-// people holds, by its group, also those who are capable no longer.
+// stopped are the people whom the wave's switch would stop.
 func stopped(cfg Config, seen Seen, wave WaveConfig, day Date) []Account {
-	if wave.Members != MembersCapable {
-		return BlastList(cfg, wave, seen.Accounts, day)
+	return slices.DeleteFunc(addressed(cfg, seen, wave, day), func(a Account) bool { return !IsPerson(cfg, a) || a.Capable == Yes })
+}
+
+// addressed are the accounts that the wave's policy holds. That of capable
+// people holds a group, and with it those who are capable no longer.
+func addressed(cfg Config, seen Seen, wave WaveConfig, day Date) []Account {
+	inside := func(Account) bool { return true }
+	if wave.Members == MembersCapable {
+		wave.Members = MembersAll
+		members := map[string]bool{}
+		if seen.Live != nil {
+			for _, id := range seen.Live.Groups[GroupReady].Members {
+				members[strings.ToLower(id)] = true
+			}
+		}
+		inside = func(a Account) bool { return members[strings.ToLower(a.ID)] }
 	}
-	if seen.Live == nil {
-		return nil
+	var list []Account
+	for _, a := range seen.Accounts {
+		if wave.Holds(cfg, a, day) && inside(a) {
+			list = append(list, a)
+		}
 	}
-	inside := map[string]bool{}
-	for _, id := range seen.Live.Groups[GroupReady].Members {
-		inside[strings.ToLower(id)] = true
-	}
-	everybody := BlastList(cfg, WaveConfig{Members: MembersAll}, seen.Accounts, day)
-	return slices.DeleteFunc(everybody, func(a Account) bool { return !inside[strings.ToLower(a.ID)] })
+	return list
 }
 
 // untold are those of the people who were neither provably told in time nor

@@ -331,6 +331,10 @@ func TestReadyWaveStopsWhoIsCapableNoLonger(t *testing.T) {
 	if r := s.gate(t, "notice-given"); r.OK || !strings.Contains(r.Evidence, "m01") {
 		t.Errorf("m01 is in the group and not capable: ok %v, %s", r.OK, r.Evidence)
 	}
+	s.cfg.Exemptions = []rollout.Exemption{{Account: "m01", Expires: rollout.DateOf(s.now)}}
+	if r := s.gate(t, "notice-given"); r.OK || !strings.Contains(r.Evidence, "not yet left out") {
+		t.Errorf("m01 is exempted, and in the group: ok %v, %s", r.OK, r.Evidence)
+	}
 	delete(s.seen.Live.Groups, rollout.GroupReady)
 	if r := s.gate(t, "notice-given"); r.OK {
 		t.Errorf("the group was not read: %s", r.Evidence)

@@ -185,6 +185,13 @@ func TestParseRefuses(t *testing.T) {
 		{"percent not a number", smallest(t) + "breaker: {percent: .nan}\n", "breaker.percent", 16, "not a number"},
 		{"one switch for nobody", with(t, "members: all", "members: admins") + "method: securityDefaults\n", "method", 16, "nothing would ever be switched"},
 		{"window never open", smallest(t) + "enforcement: {fromHour: 16}\n", "enforcement.toHour", 16, "could ever be switched"},
+		{"window from nowhere", smallest(t) + "enforcement: {fromHour: -1}\n", "enforcement.fromHour", 16, "out of range"},
+		{"window without end", smallest(t) + "enforcement: {toHour: 25}\n", "enforcement.toHour", 16, "out of range"},
+		{"breaker never trips for admins", smallest(t) + "breaker: {admins: 0}\n", "breaker.admins", 16, "out of range"},
+		{"breaker trips at more than all", smallest(t) + "breaker: {percent: 101}\n", "breaker.percent", 16, "out of range"},
+		{"training without a door", with(t, "  from: it", "  training: {title: a, start: 2026-12-08T10:00, minutes: 30}\n  from: it"), "communication.training", 13, "neither join nor recording"},
+		{"recording nowhere", with(t, "  from: it", "  training: {title: a, start: 2026-12-08T10:00, minutes: 30, recording: intranet}\n  from: it"), "communication.training.recording", 13, "no web address"},
+		{"training without a start", with(t, "  from: it", "  training: {title: a, minutes: 30, join: https://contoso.com/j}\n  from: it"), "communication.training.start", 13, "missing"},
 		{"reminder on the day", smallest(t) + "reminderDays: [3, 0]\n", "reminderDays[1]", 16, "out of range"},
 	}
 	for _, tt := range tests {
@@ -223,6 +230,18 @@ func TestParseWarns(t *testing.T) {
 			"exemption over too soon",
 			smallest(t) + "exemptions: [{account: scanner@contoso.com, kind: person, alternative: certificate, owner: a, reason: b, expires: 2027-01-12}]\n",
 			"exemptions[0].expires", "before anything is switched",
+		},
+		{
+			"exemption that ends between two deadlines",
+			with(t, "waves:\n", "waves:\n  - {name: administrators, members: admins, deadline: 2026-12-16}\n") +
+				"exemptions: [{account: scanner@contoso.com, kind: person, alternative: certificate, owner: a, reason: b, expires: 2026-12-15}]\n",
+			"exemptions[0].expires", "(2026-12-16)",
+		},
+		{
+			"training after the last of two deadlines",
+			strings.Replace(with(t, "  from: it", "  training: {title: a, start: 2027-01-14T10:00, minutes: 30, recording: https://contoso.com/v}\n  from: it"),
+				"waves:\n", "waves:\n  - {name: administrators, members: admins, deadline: 2026-12-16}\n", 1),
+			"communication.training.start", "(2027-01-13)",
 		},
 		{
 			"training too early",

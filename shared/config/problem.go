@@ -12,7 +12,7 @@ import (
 // warning, to know.
 type Problem struct {
 	File   string `json:"file"`
-	Line   int    `json:"line"`   // from 1
+	Line   int    `json:"line"`   // from 1; 0: known by its path alone
 	Column int    `json:"column"` // from 1, in characters
 	Path   string `json:"path"`   // for example waves[1].deadline; empty: the file as a whole
 	What   string `json:"what"`
@@ -25,7 +25,11 @@ type Problem struct {
 // with file:line:column, which editors and terminals turn into a link.
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d:%d: ", p.File, p.Line, p.Column)
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	b.WriteString(": ")
 	if p.Path != "" {
 		fmt.Fprintf(&b, "%s: ", p.Path)
 	}

@@ -90,6 +90,7 @@ type Final struct {
 
 // detail is what the report shows beyond the timeline.
 type detail struct {
+	cfg      rollout.Config
 	audit    rollout.AuditRun
 	accounts []rollout.Account
 	known    rollout.Known
@@ -105,6 +106,7 @@ func (w *world) timeline(ctx context.Context) (Timeline, error) {
 		Waves: []WaveLine{}, Alerts: []AlertLine{}, Holds: []Hold{}, LockOuts: []LockOutLine{}, Holdouts: []string{},
 	}
 	d := &t.detail
+	d.cfg = w.cfg
 	for _, read := range []func() error{
 		func() (err error) { d.audit, err = w.truth.Audit(ctx, w.cfg.Tenant); return },
 		func() (err error) { d.accounts, err = w.truth.Accounts(ctx, w.cfg.Tenant); return },

@@ -1,0 +1,116 @@
+package rehearsal
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-analyze/charts"
+
+	"sallyport/shared/rollout"
+)
+
+// mark is a switch, drawn on the coverage line with its number.
+type mark struct {
+	number int
+	day    rollout.Date
+}
+
+// The chart is drawn in colours that stand for something and then given to the
+// page's style sheet, so that one picture is right in light, in dark and on
+// paper.
+var (
+	paintPaper = charts.Color{R: 1, G: 2, B: 3, A: 255}
+	paintInk   = charts.Color{R: 4, G: 5, B: 6, A: 255}
+	paintGrid  = charts.Color{R: 7, G: 8, B: 9, A: 255}
+	paintLine  = charts.Color{R: 10, G: 11, B: 12, A: 255}
+	paintMark  = charts.Color{R: 13, G: 14, B: 15, A: 255}
+)
+
+var paints = strings.NewReplacer(
+	"rgb(1,2,3)", "var(--card)", "rgb(4,5,6)", "var(--faint)", "rgb(7,8,9)", "var(--line)",
+	"rgb(10,11,12)", "var(--accent)", "rgb(13,14,15)", "var(--mark)",
+)
+
+// coverageChart draws the coverage of each day as an SVG of the width in
+// pixels. It is empty if there are not two days to draw a line between.
+func coverageChart(points []rollout.CoveragePoint, marks []mark, width int) (template.HTML, error) {
+	if len(points) < 2 {
+		return "", nil
+	}
+	first := points[0].Day
+	days := first.DaysUntil(points[len(points)-1].Day) + 1
+	values, labels := make([]float64, max(days, 0)), make([]string, max(days, 0))
+	for i := range values {
+		values[i], labels[i] = charts.GetNullValue(), first.AddDays(i).At(12, 0, time.UTC).Format("2 Jan")
+	}
+	for _, p := range points {
+		if i := first.DaysUntil(p.Day); i >= 0 && i < days {
+			values[i] = p.Coverage.Percent()
+		}
+	}
+	series := charts.LineSeriesList{
+		{Values: values, Name: "coverage", Symbol: charts.Symbol{Shape: charts.SymbolNone}},
+		markSeries(values, marks, first),
+	}
+	theme := charts.MakeTheme(charts.ThemeOption{
+		AxisStrokeColor: paintGrid, AxisSplitLineColor: paintGrid, BackgroundColor: paintPaper, TextColor: paintInk,
+		SeriesColors: []charts.Color{paintLine, paintMark},
+	})
+	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: 300, Theme: theme})
+	text := charts.NewFontStyleWithSize(10.5)
+	opt := charts.LineChartOption{
+		Theme: theme, SeriesList: series, Padding: charts.NewBox(4, 24, 16, 8), LineStrokeWidth: 2.5,
+		Legend: charts.LegendOption{Show: charts.Ptr(false)},
+		XAxis:  charts.XAxisOption{Labels: labels, LabelCount: min(days, max(2, width/110)), BoundaryGap: charts.Ptr(false), LabelFontStyle: text},
+		YAxis: []charts.YAxisOption{{
+			Min: charts.Ptr(0.0), Max: charts.Ptr(100.0), LabelCount: 6, LabelFontStyle: text,
+			ValueFormatter: func(v float64) string { return strconv.Itoa(int(v)) + " %" },
+		}},
+	}
+	if err := painter.LineChart(opt); err != nil {
+		return "", fmt.Errorf("draw the coverage: %w", err)
+	}
+	svg, err := painter.Bytes()
+	if err != nil {
+		return "", fmt.Errorf("draw the coverage: %w", err)
+	}
+	// The drawing holds dates and numbers alone; it is marked as decoration since
+	// the page says the same in words and as a table.
+	picture := strings.Replace(paints.Replace(string(svg)), "<svg ", `<svg aria-hidden="true" focusable="false" `, 1)
+	return template.HTML(picture), nil
+}
+
+// markSeries is a line without a line: a point on each day of a switch, labelled
+// with the numbers of what was switched then.
+func markSeries(values []float64, marks []mark, first rollout.Date) charts.LineSeries {
+	at, numbers := make([]float64, len(values)), map[int][]string{}
+	for i := range at {
+		at[i] = charts.GetNullValue()
+	}
+	for _, m := range marks {
+		if i := first.DaysUntil(m.day); i >= 0 && i < len(values) {
+			at[i] = values[i]
+			numbers[i] = append(numbers[i], strconv.Itoa(m.number))
+		}
+	}
+	return charts.LineSeries{
+		Values: at, Name: "switch", Symbol: charts.Symbol{Shape: charts.SymbolDot, Size: 5},
+		Label: charts.SeriesLabel{Show: charts.Ptr(len(marks) > 0), LabelFormatter: func(i int, _ string, _ float64) (string, *charts.LabelStyle) {
+			style := charts.NewFontStyleWithSize(11)
+			style.FontColor = paintMark
+			return strings.Join(numbers[i], ", "), &charts.LabelStyle{FontStyle: style}
+		}},
+	}
+}
+
+// weekly keeps the first point, the last, and each seventh between them: the
+// chart's table.
+func weekly(points []rollout.CoveragePoint) []rollout.CoveragePoint {
+	return slices.DeleteFunc(slices.Clone(points), func(p rollout.CoveragePoint) bool {
+		return points[0].Day.DaysUntil(p.Day)%7 != 0 && p.Day != points[len(points)-1].Day
+	})
+}

@@ -1,0 +1,325 @@
+package rehearsal
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sallyport/shared/rollout"
+)
+
+type pointLine struct {
+	Day, Percent       string
+	Capable, All, Weak int
+}
+
+type markLine struct {
+	Number   int
+	Wave, At string
+	day      rollout.Date
+}
+
+type waveLine struct {
+	Name, Who, State, Deadline             string
+	Announced, Observed, Enforced, Settled string
+	Good, Bad                              bool
+}
+
+func (r *report) waves() {
+	for _, w := range r.Timeline.Waves {
+		line := waveLine{
+			Name: w.Name, State: string(w.State), Deadline: day(w.Deadline),
+			Announced: r.moment(w.AnnouncedAt), Observed: r.moment(w.ObservedFrom), Enforced: r.moment(w.EnforcedAt), Settled: r.moment(w.SettledAt),
+			Good: w.State == rollout.WaveEnforced || w.State == rollout.WaveSettled,
+			Bad:  w.State == rollout.WaveHeld || w.State == rollout.WaveRolledBack || w.State == rollout.WavePaused,
+		}
+		if line.Deadline == "" {
+			line.Deadline = "the day somebody is ready"
+		}
+		if wave, found := r.detail.cfg.Wave(w.Name); found {
+			line.Who = map[rollout.Members]string{
+				rollout.MembersAdmins: "administrators", rollout.MembersCapable: "everybody already able to use MFA", rollout.MembersAll: "everybody",
+			}[wave.Members]
+		}
+		r.WaveLines = append(r.WaveLines, line)
+	}
+}
+
+type holdLine struct {
+	Wave, From, To, Long, Reason string
+	Gates                        []gateLine
+}
+
+type gateLine struct {
+	ID, Question, Remedy string
+	Waivable             bool
+	Held                 int // how many times it held a wave
+}
+
+// holds joins the gates that held the same wave at the same moment.
+func (r *report) holds() {
+	held := map[string]int{}
+	index := map[string]gateLine{}
+	for _, g := range rollout.Gates() {
+		index[g.ID] = gateLine{ID: g.ID, Question: g.Question, Remedy: g.Remedy, Waivable: g.Waivable}
+	}
+	var last *Hold
+	for _, h := range r.Timeline.Holds {
+		held[h.Gate]++
+		gate, known := index[h.Gate]
+		if !known {
+			gate = gateLine{ID: h.Gate}
+		}
+		if last == nil || last.Wave != h.Wave || !last.From.Equal(h.From) {
+			line := holdLine{Wave: h.Wave, From: r.moment(&h.From), To: r.moment(h.To), Reason: r.inWords(reasonOf(r.detail.known, h))}
+			if h.To != nil {
+				line.Long = span(h.To.Sub(h.From))
+			}
+			r.HoldLines = append(r.HoldLines, line)
+		}
+		current := &r.HoldLines[len(r.HoldLines)-1]
+		current.Gates = append(current.Gates, gate)
+		last = &h
+	}
+	for _, g := range rollout.Gates() {
+		line := index[g.ID]
+		line.Held = held[g.ID]
+		r.Gates = append(r.Gates, line)
+	}
+}
+
+// reasonOf is what the wave's record says of a hold.
+func reasonOf(known rollout.Known, h Hold) string {
+	for _, m := range known.Wave(h.Wave).History {
+		if m.To == rollout.WaveHeld && m.At.Equal(h.From) {
+			return m.Reason
+		}
+	}
+	return ""
+}
+
+type kindLine struct {
+	Words, To string
+	Count     int
+	Width     int // of its bar, percent of the longest
+}
+
+// kindWords are the kinds of message in the order in which a rollout sends them.
+var kindWords = []struct {
+	kind      rollout.MessageKind
+	words, to string
+}{
+	{rollout.MessageAnnouncement, "announcement", "each person who has to act"},
+	{rollout.MessageReady, "nothing to do", "each person who is ready already"},
+	{rollout.MessageReminder, "reminder", "only those who still have to act"},
+	{rollout.MessageHoldout, "how to get in", "people not registered after their date"},
+	{rollout.MessageDrill, "drill is due", "security"},
+	{rollout.MessageHold, "a wave is held", "operator"},
+	{rollout.MessageSwitched, "a wave was switched", "operator"},
+	{rollout.MessageRollback, "a wave was put back", "operator"},
+	{rollout.MessageLockOut, "somebody is locked out", "help desk"},
+	{rollout.MessageAlert, "emergency account used", "security"},
+	{rollout.MessageClosing, "closing summary", "operator"},
+}
+
+func (r *report) messages() {
+	left, most := maps.Clone(r.Timeline.Messages), 0
+	for _, n := range r.Timeline.Messages {
+		r.Sent += n
+		most = max(most, n)
+	}
+	add := func(words, to string, n int) {
+		if n > 0 {
+			r.Kinds = append(r.Kinds, kindLine{words, to, n, max(1, n*100/most)})
+		}
+	}
+	for _, k := range kindWords {
+		add(k.words, k.to, left[k.kind])
+		delete(left, k.kind)
+	}
+	for _, kind := range sortedKeys(left) {
+		add(string(kind), "", left[kind])
+	}
+}
+
+type alertLine struct {
+	Who, What, When, After, From, App string
+	Drill, Missing                    bool
+	Width                             int
+}
+
+func (r *report) alerts() {
+	slowest, any := r.SlowestAlert()
+	if any {
+		r.Slowest = span(slowest)
+	}
+	records := map[string]rollout.Alert{}
+	for _, a := range r.detail.alerts {
+		records[a.SignIn.ID+" "+a.Kind] = a
+	}
+	for _, a := range r.Timeline.Alerts {
+		line := alertLine{Who: r.name(a.Account), When: r.moment(&a.OccurredAt), Drill: a.Drill, Missing: a.AlertedAt == nil}
+		record := records[a.SignInID+" "+a.Kind]
+		switch s := record.SignIn; {
+		case a.Kind == rollout.AlertTampering:
+			line.What = "the account or its exclusion was touched"
+		case a.Kind == rollout.AlertMonitor:
+			line.What = "Azure Monitor raised it"
+		case s.ErrorCode != 0:
+			line.What = "failed sign-in"
+		default:
+			line.What = "sign-in"
+		}
+		line.App = record.SignIn.AppDisplayName
+		place := []string{record.SignIn.City, record.SignIn.Country, record.SignIn.IPAddress}
+		line.From = strings.Join(slices.DeleteFunc(place, func(s string) bool { return s == "" }), ", ")
+		if a.AlertedAt != nil {
+			late := a.AlertedAt.Sub(a.OccurredAt)
+			line.After = span(late)
+			if slowest > 0 {
+				line.Width = max(1, int(late*100/slowest))
+			}
+		}
+		r.AlertLines = append(r.AlertLines, line)
+	}
+}
+
+type lockOutLine struct {
+	Who, Cause, Opened, Closed, By, Long string
+}
+
+func (r *report) lockOuts() {
+	for _, l := range r.Timeline.LockOuts {
+		line := lockOutLine{Who: r.name(l.Account), Cause: l.Cause, Opened: r.moment(&l.OpenedAt), Closed: r.moment(l.ClosedAt), By: l.ClosedBy}
+		if l.ClosedAt != nil {
+			line.Long = span(l.ClosedAt.Sub(l.OpenedAt))
+		}
+		r.LockOutLines = append(r.LockOutLines, line)
+	}
+	for _, id := range r.Timeline.Holdouts {
+		r.HoldoutLines = append(r.HoldoutLines, r.name(id))
+	}
+	slices.Sort(r.HoldoutLines)
+}
+
+type classLine struct {
+	Class, Why       string
+	Count            int
+	Counts, Capable  int
+	Width, FillWidth int // of the bars: all of them, and those that count, in percent of the largest class
+}
+
+// whyNot says why a class stands outside coverage, and what protects it instead.
+var whyNot = map[rollout.Class]string{
+	rollout.ClassEmergency:     "outside every policy on purpose; each use raises an alert",
+	rollout.ClassSync:          "synchronises the directory; no person signs in with it",
+	rollout.ClassRoom:          "no person signs in with it; its sign-in should be blocked",
+	rollout.ClassSharedMailbox: "reached through people's own accounts; its sign-in should be blocked",
+	rollout.ClassDisabled:      "cannot sign in",
+	rollout.ClassService:       "a program, listed by name under exemptions",
+	rollout.ClassGuest:         "people of another house; counted if rollout.yaml says so",
+	rollout.ClassNeverSignedIn: "told and protected, counted from the first sign-in on",
+}
+
+func (r *report) classes() {
+	cfg := r.detail.cfg
+	today := rollout.DateOf(r.detail.audit.At.In(r.loc))
+	counts, capable, apart := map[rollout.Class]int{}, map[rollout.Class]int{}, map[rollout.Class]int{}
+	for _, a := range r.detail.accounts {
+		switch {
+		case !rollout.Counts(cfg, a, today):
+			apart[a.Class]++
+		case a.Capable == rollout.Yes:
+			capable[a.Class]++
+			counts[a.Class]++
+		default:
+			counts[a.Class]++
+		}
+	}
+	most := 0
+	for _, n := range r.Timeline.Classes {
+		most = max(most, n)
+	}
+	for _, c := range rollout.Classes() {
+		n := r.Timeline.Classes[c]
+		if n == 0 {
+			continue
+		}
+		line := classLine{Class: string(c), Count: n, Counts: counts[c], Capable: capable[c], Width: max(1, n*100/most), FillWidth: counts[c] * 100 / most}
+		switch {
+		case counts[c] == 0:
+			line.Why = whyNot[c]
+		case apart[c] > 0:
+			line.Why = fmt.Sprintf("%d apart: new and within their grace, or exempted", apart[c])
+		}
+		r.ClassLines = append(r.ClassLines, line)
+	}
+	slices.SortStableFunc(r.ClassLines, func(a, b classLine) int {
+		return cmp.Or(cmp.Compare(b.Counts, a.Counts), cmp.Compare(b.Count, a.Count))
+	})
+}
+
+type findingLine struct {
+	Severity, Text, Remedy, Who string
+}
+
+type changeLine struct {
+	At, What, Target, Intent, Reason, Result string
+	Failed                                   bool
+}
+
+type countLine struct {
+	What string
+	N    int
+}
+
+// changeWords say what a write did.
+var changeWords = map[string]string{
+	"createPolicy": "create the policy", "setPolicyState": "set the policy's state", "setSecurityDefaults": "set Security Defaults",
+	"createGroup": "create the group", "fillGroup": "change the group's members",
+}
+
+func (r *report) rest() {
+	for _, f := range r.detail.audit.Findings {
+		who := make([]string, 0, len(f.Accounts))
+		for _, id := range f.Accounts {
+			who = append(who, r.name(id))
+		}
+		r.Findings = append(r.Findings, findingLine{f.Severity, r.inWords(f.Text), f.Remedy, shortened(who, 12)})
+	}
+	for _, c := range r.detail.changes {
+		line := changeLine{
+			At: c.At.In(r.loc).Format("Mon 2 Jan, 15:04"), What: cmp.Or(changeWords[c.What], c.What), Target: r.name(c.Target),
+			Intent: r.inWords(c.After), Reason: r.inWords(c.Reason), Result: r.inWords(c.Result), Failed: c.Result != "done",
+		}
+		if c.Before != "" {
+			line.Intent = r.inWords(c.Before) + " → " + line.Intent
+		}
+		if line.Result == "" {
+			line.Result = "unknown: the run ended before it could say"
+		}
+		r.Changes = append(r.Changes, line)
+	}
+	for _, v := range r.Timeline.Violations {
+		r.Told = append(r.Told, r.inWords(v))
+	}
+	r.FaultLines, r.FailureLines = countLines(r.Faults), countLines(r.Failures)
+}
+
+func countLines(counts map[string]int) []countLine {
+	var lines []countLine
+	for _, what := range sortedKeys(counts) {
+		lines = append(lines, countLine{what, counts[what]})
+	}
+	return lines
+}
+
+// shortened names at most n.
+func shortened(names []string, n int) string {
+	if len(names) <= n {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
+}

@@ -20,15 +20,24 @@ func planVerb() verb {
 		name: "plan", operands: "FILE",
 		summary: "validate a rollout.yaml and show the days that follow from it",
 		about: `Reads a rollout.yaml, names every mistake with its line, and shows the timeline
-that follows from the file and the gates that each switch must pass. Nothing is
-applied and no tenant is asked. FILE may be - for standard input.`,
+that follows from the file and the gates that each switch must pass. With a copy
+of the tenant it also says whom each wave holds, and what the file names but the
+tenant does not have. Nothing is applied. FILE may be - for standard input.`,
 		examples: []string{
 			"sallyport plan rollout.yaml",
+			"sallyport plan rollout.yaml --tenant snapshot/",
 			"sallyport plan rollout.yaml --json | jq '.timeline[] | select(.what == \"deadline\")'",
 		},
-		prepare: func(*flag.FlagSet) action { return plan },
+		prepare: func(f *flag.FlagSet) action {
+			p := &planner{}
+			f.StringVar(&p.tenant, "tenant", "", "a `folder` made by snapshot, to hold the file to")
+			f.StringVar(&p.at, "at", "", "judge the tenant as of this `day`, YYYY-MM-DD; empty: today")
+			return p.run
+		},
 	}
 }
+
+type planner struct{ tenant, at string }
 
 // planned is what `sallyport plan --json` answers.
 type planned struct {
@@ -36,6 +45,7 @@ type planned struct {
 	TimeZone string           `json:"timeZone"`
 	Method   rollout.Method   `json:"method"`
 	Paused   bool             `json:"paused"`
+	Snapshot *plannedTenant   `json:"snapshot"` // null without --tenant
 	Timeline []plannedDay     `json:"timeline"`
 	Gates    []plannedGate    `json:"gates"`
 	Warnings []config.Problem `json:"warnings"`
@@ -57,7 +67,7 @@ type plannedGate struct {
 	Waiver   *rollout.Waiver `json:"waiver"` // null: the gate must hold
 }
 
-func plan(_ context.Context, s session) error {
+func (p *planner) run(ctx context.Context, s session) error {
 	if len(s.operands) != 1 {
 		return usageError{fmt.Sprintf("expected one FILE, got %d", len(s.operands))}
 	}
@@ -73,10 +83,24 @@ func plan(_ context.Context, s session) error {
 	if err != nil {
 		return err
 	}
-	if s.json {
-		return s.writeJSON(newPlanned(cfg, warnings))
+	var snapshot *plannedTenant
+	if p.tenant != "" {
+		asked, found, err := p.ask(ctx, s, cfg)
+		if err != nil {
+			return err
+		}
+		for _, w := range found {
+			w.File = name
+			warnings = append(warnings, w)
+		}
+		snapshot, cfg.Method = asked, asked.Method // the days follow from the method it comes to
 	}
-	return writePlan(s.stdout, cfg, warnings)
+	answer := newPlanned(cfg, warnings)
+	answer.Snapshot = snapshot
+	if s.json {
+		return s.writeJSON(answer)
+	}
+	return writePlan(s.stdout, cfg, answer)
 }
 
 // languages are those that the messages are written in, the fallback first.
@@ -139,11 +163,13 @@ func newPlanned(cfg rollout.Config, warnings []config.Problem) planned {
 }
 
 // writePlan shows the plan to a person.
-func writePlan(out io.Writer, cfg rollout.Config, warnings []config.Problem) error {
-	answer := newPlanned(cfg, warnings)
+func writePlan(out io.Writer, cfg rollout.Config, answer planned) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is valid.\n\n", cfg.Tenant)
 	writeSettings(&b, cfg)
+	if answer.Snapshot != nil {
+		writeTenant(&b, *answer.Snapshot)
+	}
 	writeTimeline(&b, answer.Timeline)
 	writeGates(&b, answer.Gates)
 	for _, w := range answer.Warnings {

@@ -192,6 +192,7 @@ func TestParseRefuses(t *testing.T) {
 		{"training without a door", with(t, "  from: it", "  training: {title: a, start: 2026-12-08T10:00, minutes: 30}\n  from: it"), "communication.training", 13, "neither join nor recording"},
 		{"recording nowhere", with(t, "  from: it", "  training: {title: a, start: 2026-12-08T10:00, minutes: 30, recording: intranet}\n  from: it"), "communication.training.recording", 13, "no web address"},
 		{"training without a start", with(t, "  from: it", "  training: {title: a, minutes: 30, join: https://contoso.com/j}\n  from: it"), "communication.training.start", 13, "missing"},
+		{"empty language", with(t, "  from: it", "  languages: [en, \"\"]\n  from: it"), "communication.languages[1]", 13, "empty"},
 		{"reminder on the day", smallest(t) + "reminderDays: [3, 0]\n", "reminderDays[1]", 16, "out of range"},
 	}
 	for _, tt := range tests {
@@ -238,9 +239,9 @@ func TestParseWarns(t *testing.T) {
 			"exemptions[0].expires", "(2026-12-16)",
 		},
 		{
-			"training after the last of two deadlines",
+			"training after the last deadline, before a wave without one",
 			strings.Replace(with(t, "  from: it", "  training: {title: a, start: 2027-01-14T10:00, minutes: 30, recording: https://contoso.com/v}\n  from: it"),
-				"waves:\n", "waves:\n  - {name: administrators, members: admins, deadline: 2026-12-16}\n", 1),
+				"emergencyAccounts:\n", "  - {name: ready, members: capable}\nemergencyAccounts:\n", 1),
 			"communication.training.start", "(2027-01-13)",
 		},
 		{
@@ -306,6 +307,14 @@ func TestParseManyMistakes(t *testing.T) {
 	var invalid *config.InvalidError
 	if !errors.As(err, &invalid) || len(invalid.Problems) != 5000*6 {
 		t.Fatalf("Parse found %d problems, want %d", len(invalid.Problems), 5000*6)
+	}
+}
+
+// Without languages nothing is said of them, and nothing breaks.
+func TestParseWithoutOptions(t *testing.T) {
+	cfg, _, err := config.Parse("rollout.yaml", []byte(smallest(t)), config.Options{})
+	if err != nil || len(cfg.Communication.Languages) != 0 {
+		t.Errorf("languages = %v, %v", cfg.Communication.Languages, err)
 	}
 }
 

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport/infra/local/rehearsal"
+	"sallyport/infra/local/tenant"
+	"sallyport/shared/config"
+	"sallyport/shared/rollout"
+)
+
+// plannedTenant is what a copy of the tenant adds to a plan.
+type plannedTenant struct {
+	Method       rollout.Method `json:"method"` // what method: auto comes to
+	MethodReason string         `json:"methodReason"`
+	Coverage     float64        `json:"coverage"` // percent
+	Waves        []plannedWave  `json:"waves"`
+}
+
+type plannedWave struct {
+	Name   string `json:"name"`
+	People int    `json:"people"`
+	// Stopped are those of them who could not sign in if the wave were switched
+	// now.
+	Stopped int `json:"stopped"`
+}
+
+// ask holds the plan to a copy of its tenant: whom each wave holds, and what
+// the file names but the tenant does not have, or not as it should be.
+func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plannedTenant, []config.Problem, error) {
+	now := time.Now()
+	if p.at != "" {
+		day, err := rollout.ParseDate(p.at)
+		if err != nil {
+			return nil, nil, usageError{"--at " + err.Error()}
+		}
+		now = day.At(2, 0, time.UTC)
+	}
+	clock := rehearsal.NewClock(now)
+	t, err := loadTenant(s, p.tenant, 1, clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	if initial := rollout.TenantID(strings.ToLower(t.InitialDomain())); initial != cfg.Tenant {
+		return nil, nil, fmt.Errorf("the file is for %s, but --tenant %s is a copy of %s: choose the one that belongs to the other", cfg.Tenant, p.tenant, initial)
+	}
+	dir, err := rehearsal.Read(ctx, t, clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	accounts, _ := rollout.Assess(cfg, dir, now)
+	day := rollout.DateOf(now.In(cfg.Location()))
+	answer := plannedTenant{Waves: []plannedWave{}, Coverage: rollout.CoverageOf(cfg, accounts, day).Percent()}
+	answer.Method, answer.MethodReason = rollout.ChooseMethod(cfg.Method, "", dir.Plans)
+	for _, w := range cfg.Waves {
+		people := 0
+		for _, a := range accounts {
+			if w.Holds(cfg, a, day) && rollout.IsPerson(cfg, a) {
+				people++
+			}
+		}
+		answer.Waves = append(answer.Waves, plannedWave{w.Name, people, len(rollout.BlastList(cfg, w, accounts, day))})
+	}
+	problems := slices.Concat(unproven(cfg, t, dir), strangers(cfg, accounts))
+	everyone := slices.ContainsFunc(cfg.Waves, func(w rollout.WaveConfig) bool { return w.Members == rollout.MembersAll })
+	if answer.Method == rollout.MethodSecurityDefaults && !everyone {
+		problems = append(problems, config.Problem{Path: "waves", What: "Security Defaults are one switch for everybody, but no wave holds everybody: nothing would ever be switched"})
+	}
+	return &answer, problems, nil
+}
+
+// unproven names what keeps a configured emergency account from being one.
+func unproven(cfg rollout.Config, t *tenant.Tenant, dir rollout.Directory) []config.Problem {
+	facts := make([]rollout.EmergencyFacts, len(cfg.EmergencyAccounts))
+	for i, e := range cfg.EmergencyAccounts {
+		facts[i] = rollout.EmergencyFacts{Account: e.ID}
+		if u := slices.IndexFunc(dir.Users, func(u rollout.User) bool { return strings.EqualFold(u.ID, e.ID) }); u >= 0 {
+			facts[i].User = &dir.Users[u]
+		}
+		if methods, err := t.Methods(e.ID); err == nil {
+			facts[i].MethodsRead = true
+			for _, m := range methods {
+				kind, _ := m["@odata.type"].(string)
+				facts[i].Methods = append(facts[i].Methods, strings.TrimPrefix(kind, "#microsoft.graph."))
+			}
+		}
+	}
+	var problems []config.Problem
+	proofs := rollout.ProveEmergency(cfg, t.InitialDomain(), facts, dir.RoleAssignments, dir.Policies, dir.Groups)
+	for i, proof := range proofs {
+		path := fmt.Sprintf("emergencyAccounts[%d].id", i)
+		if proof.Exists == rollout.No {
+			problems = append(problems, config.Problem{Path: path, What: "the tenant has no such account"})
+			continue
+		}
+		for _, shortcoming := range proof.Shortcomings() {
+			problems = append(problems, config.Problem{Path: path, What: shortcoming})
+		}
+		for _, v := range proof.Exposed(dir.Policies) {
+			problems = append(problems, config.Problem{Path: path, What: fmt.Sprintf("policy %q could stop it: put it into that policy's exclusions", printable(v.Name))})
+		}
+	}
+	return problems
+}
+
+// strangers are accounts that the file names and the tenant does not have: a
+// mistyped exemption leaves out nobody.
+func strangers(cfg rollout.Config, accounts []rollout.Account) []config.Problem {
+	known := map[string]bool{}
+	for _, a := range accounts {
+		known[strings.ToLower(a.ID)], known[strings.ToLower(a.UserPrincipalName)] = true, true
+	}
+	var problems []config.Problem
+	check := func(path, account string) {
+		if !known[strings.ToLower(account)] {
+			problems = append(problems, config.Problem{Path: path, What: "the tenant has no account " + account})
+		}
+	}
+	for i, e := range cfg.Exemptions {
+		check(fmt.Sprintf("exemptions[%d].account", i), e.Account)
+	}
+	for i, a := range cfg.Accepted {
+		check(fmt.Sprintf("accepted[%d].account", i), a.Account)
+	}
+	return problems
+}
+
+func writeTenant(b *strings.Builder, t plannedTenant) {
+	rows := [][]string{{"method", fmt.Sprintf("%s: %s", t.Method, t.MethodReason)}, {"coverage", fmt.Sprintf("%.1f %%", t.Coverage)}}
+	for _, w := range t.Waves {
+		rows = append(rows, []string{"wave " + w.Name, fmt.Sprintf("%d people, %d of them could not sign in if it were switched now", w.People, w.Stopped)})
+	}
+	writeTable(b, "In the tenant as it is:", rows)
+}

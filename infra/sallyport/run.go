@@ -28,6 +28,7 @@ func verbs() []verb {
 		snapshotVerb(),
 		auditVerb(),
 		planVerb(),
+		applyVerb(),
 	}
 }
 

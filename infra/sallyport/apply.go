@@ -69,7 +69,7 @@ func (a *apply) run(ctx context.Context, s session) error {
 		return s.writeJSON(applied{cfg.Tenant, a.table, a.yes})
 	}
 	if !a.yes {
-		if err := writePlan(s.stdout, cfg, nil); err != nil {
+		if err := writePlan(s.stdout, cfg, newPlanned(cfg, nil)); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.stdout, "\nNothing was changed. With --yes it goes into table %s.\n", a.table)

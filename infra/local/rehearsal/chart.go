@@ -52,13 +52,13 @@ func coverageChart(points []rollout.CoveragePoint, marks []mark, width int) (tem
 			values[i] = p.Coverage.Percent()
 		}
 	}
-	series := charts.LineSeriesList{
-		{Values: values, Name: "coverage", Symbol: charts.Symbol{Shape: charts.SymbolNone}},
-		markSeries(values, marks, first),
+	colours := []charts.Color{paintLine}
+	series := charts.LineSeriesList{{Values: values, Name: "coverage", Symbol: charts.Symbol{Shape: charts.SymbolNone}}}
+	for _, s := range markSeries(values, marks, first) {
+		series, colours = append(series, s), append(colours, paintMark)
 	}
 	theme := charts.MakeTheme(charts.ThemeOption{
-		AxisStrokeColor: paintGrid, AxisSplitLineColor: paintGrid, BackgroundColor: paintPaper, TextColor: paintInk,
-		SeriesColors: []charts.Color{paintLine, paintMark},
+		AxisStrokeColor: paintGrid, AxisSplitLineColor: paintGrid, BackgroundColor: paintPaper, TextColor: paintInk, SeriesColors: colours,
 	})
 	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: 300, Theme: theme})
 	text := charts.NewFontStyleWithSize(10.5)
@@ -84,27 +84,33 @@ func coverageChart(points []rollout.CoveragePoint, marks []mark, width int) (tem
 	return template.HTML(picture), nil
 }
 
-// markSeries is a line without a line: a point on each day of a switch, labelled
-// with the numbers of what was switched then.
-func markSeries(values []float64, marks []mark, first rollout.Date) charts.LineSeries {
-	at, numbers := make([]float64, len(values)), map[int][]string{}
-	for i := range at {
-		at[i] = charts.GetNullValue()
-	}
+// markSeries are lines without a line: one point for each day of a switch,
+// labelled with the numbers of what was switched then.
+func markSeries(values []float64, marks []mark, first rollout.Date) charts.LineSeriesList {
+	numbers := map[int]string{}
 	for _, m := range marks {
 		if i := first.DaysUntil(m.day); i >= 0 && i < len(values) {
-			at[i] = values[i]
-			numbers[i] = append(numbers[i], strconv.Itoa(m.number))
+			if numbers[i] != "" {
+				numbers[i] += ", "
+			}
+			numbers[i] += strconv.Itoa(m.number)
 		}
 	}
-	return charts.LineSeries{
-		Values: at, Name: "switch", Symbol: charts.Symbol{Shape: charts.SymbolDot, Size: 5},
-		Label: charts.SeriesLabel{Show: charts.Ptr(len(marks) > 0), LabelFormatter: func(i int, _ string, _ float64) (string, *charts.LabelStyle) {
-			style := charts.NewFontStyleWithSize(11)
-			style.FontColor = paintMark
-			return strings.Join(numbers[i], ", "), &charts.LabelStyle{FontStyle: style}
-		}},
+	var list charts.LineSeriesList
+	for _, i := range sortedKeys(numbers) {
+		at := slices.Repeat([]float64{charts.GetNullValue()}, len(values))
+		at[i] = values[i]
+		style := charts.NewFontStyleWithSize(11)
+		style.FontColor = paintMark
+		list = append(list, charts.LineSeries{
+			Values: at, Symbol: charts.Symbol{Shape: charts.SymbolDot, Size: 5},
+			Label: charts.SeriesLabel{
+				Show: charts.Ptr(true), FontStyle: style, Offset: charts.OffsetInt{Left: -8, Top: 20},
+				LabelFormatter: func(int, string, float64) (string, *charts.LabelStyle) { return numbers[i], nil },
+			},
+		})
 	}
+	return list
 }
 
 // weekly keeps the first point, the last, and each seventh between them: the

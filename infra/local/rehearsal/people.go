@@ -246,6 +246,7 @@ func (p *people) register(s *someone) {
 	if err := w.tenant.Register(s.id, kind, w.clock.Now()); err != nil {
 		return // the account was deleted meanwhile
 	}
+	w.witness.registered(s.id)
 }
 
 // help is the help desk: it calls everybody who waits, issues a Temporary
@@ -260,9 +261,9 @@ func (p *people) help() {
 			}
 			delete(p.waiting, id)
 			s.habit = atOnce
+			w.say("the help desk helps %s, who registers and is in again", w.nameOf(id))
 			p.register(s)
 			p.attempt(tenant.Attempt{UserID: id, Country: s.country, IP: "198.51.100.20", Platform: "windows"})
-			w.say("the help desk got %s in again", w.nameOf(id))
 		})
 	}
 }

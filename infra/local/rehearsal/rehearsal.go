@@ -61,7 +61,8 @@ type Day struct {
 	N        int // from 1
 	Of       int
 	Date     rollout.Date
-	Coverage float64 // percent, at the last audit
+	Coverage float64                     // percent, at the last audit
+	Mailed   map[rollout.MessageKind]int // messages that left
 	Said     []string
 }
 
@@ -106,7 +107,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 	}
 	w := &world{
 		options: o, cfg: o.Config, clock: o.Clock, agenda: &agenda{}, tenant: o.Tenant,
-		faults: newFaults(o.Seed, o.Faults), failures: map[string]int{},
+		faults: newFaults(o.Seed, o.Faults), failures: map[string]int{}, mailed: map[rollout.MessageKind]int{},
 	}
 	memory := store.NewMemory()
 	w.table, w.truth = store.New(faultyTable{memory, w.faults}), store.New(memory)
@@ -130,13 +131,14 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 func (w *world) report(ctx context.Context, n int) {
 	if w.options.Progress == nil {
 		w.said = nil
+		clear(w.mailed)
 		return
 	}
-	day := Day{N: n, Of: w.options.Days, Date: rollout.DateOf(w.clock.Now().Add(-time.Hour).In(w.cfg.Location())), Said: w.said}
+	day := Day{N: n, Of: w.options.Days, Date: rollout.DateOf(w.clock.Now().Add(-time.Hour).In(w.cfg.Location())), Said: w.said, Mailed: w.mailed}
 	if audit, err := w.truth.Audit(ctx, w.cfg.Tenant); err == nil {
 		day.Coverage = audit.Coverage.Percent()
 	}
-	w.said = nil
+	w.said, w.mailed = nil, map[rollout.MessageKind]int{}
 	w.options.Progress(day)
 }
 
@@ -149,3 +151,6 @@ func (w *world) nameOf(id string) string {
 	}
 	return id
 }
+
+// inWords puts people's names in place of ids.
+func (w *world) inWords(text string) string { return objectID.ReplaceAllStringFunc(text, w.nameOf) }

@@ -151,12 +151,6 @@ func (r *report) moment(t *time.Time) string {
 
 // span says how long something took, as people say it.
 func span(d time.Duration) string {
-	count := func(n int, unit string) string {
-		if n == 1 {
-			return "1 " + unit
-		}
-		return strconv.Itoa(n) + " " + unit + "s"
-	}
 	minutes := int(d.Round(time.Minute) / time.Minute)
 	switch {
 	case minutes < 120:
@@ -169,6 +163,18 @@ func span(d time.Duration) string {
 		return text
 	}
 	return count(minutes/60/24, "day")
+}
+
+// count says how many of something there are.
+func count(n int, noun string) string {
+	switch stem, y := strings.CutSuffix(noun, "y"); {
+	case n == 1:
+	case y && !strings.HasSuffix(noun, "day"):
+		noun = stem + "ies"
+	default:
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
 }
 
 func percent(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }

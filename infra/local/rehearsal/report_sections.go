@@ -108,20 +108,20 @@ type kindLine struct {
 
 // kindWords are the kinds of message in the order in which a rollout sends them.
 var kindWords = []struct {
-	kind      rollout.MessageKind
-	words, to string
+	kind           rollout.MessageKind
+	words, one, to string // in the report's table; one of them, in a sentence
 }{
-	{rollout.MessageAnnouncement, "announcement", "each person who has to act"},
-	{rollout.MessageReady, "nothing to do", "each person who is ready already"},
-	{rollout.MessageReminder, "reminder", "only those who still have to act"},
-	{rollout.MessageHoldout, "how to get in", "people not registered after their date"},
-	{rollout.MessageDrill, "drill is due", "security"},
-	{rollout.MessageHold, "a wave is held", "operator"},
-	{rollout.MessageSwitched, "a wave was switched", "operator"},
-	{rollout.MessageRollback, "a wave was put back", "operator"},
-	{rollout.MessageLockOut, "somebody is locked out", "help desk"},
-	{rollout.MessageAlert, "emergency account used", "security"},
-	{rollout.MessageClosing, "closing summary", "operator"},
+	{rollout.MessageAnnouncement, "announcement", "announcement", "each person who has to act"},
+	{rollout.MessageReady, "nothing to do", "nothing-to-do note", "each person who is ready already"},
+	{rollout.MessageReminder, "reminder", "reminder", "only those who still have to act"},
+	{rollout.MessageHoldout, "how to get in", "holdout note", "people not registered after their date"},
+	{rollout.MessageDrill, "drill is due", "drill notice", "security"},
+	{rollout.MessageHold, "a wave is held", "hold notice", "operator"},
+	{rollout.MessageSwitched, "a wave was switched", "switch notice", "operator"},
+	{rollout.MessageRollback, "a wave was put back", "roll-back notice", "operator"},
+	{rollout.MessageLockOut, "somebody is locked out", "lock-out notice", "help desk"},
+	{rollout.MessageAlert, "emergency account used", "alert", "security"},
+	{rollout.MessageClosing, "closing summary", "closing summary", "operator"},
 }
 
 func (r *report) messages() {
@@ -208,7 +208,7 @@ type classLine struct {
 	Class, Why       string
 	Count            int
 	Counts, Capable  int
-	Width, FillWidth int // of the bars: all of them, and those that count, in percent of the largest class
+	Width, FillWidth int // of the bars, in percent: of the largest class, and of this one those that count
 }
 
 // whyNot says why a class stands outside coverage, and what protects it instead.
@@ -247,7 +247,7 @@ func (r *report) classes() {
 		if n == 0 {
 			continue
 		}
-		line := classLine{Class: string(c), Count: n, Counts: counts[c], Capable: capable[c], Width: max(1, n*100/most), FillWidth: counts[c] * 100 / most}
+		line := classLine{Class: string(c), Count: n, Counts: counts[c], Capable: capable[c], Width: max(1, n*100/most), FillWidth: counts[c] * 100 / n}
 		switch {
 		case counts[c] == 0:
 			line.Why = whyNot[c]

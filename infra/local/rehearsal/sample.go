@@ -84,7 +84,7 @@ func sampleStory(emergencyTwo string) *Story {
 			{day(time.November, 3), 9, 30, newColleague},
 			{day(time.November, 10), 21, 15, func(w *world) error { return takeOut(w, "everyone", emergencyTwo) }},
 			{day(time.November, 21), 3, 7, func(w *world) error {
-				w.say("03:07: somebody signs in with emergency account 2")
+				w.say("03:07 at night: somebody signs in with %s", w.nameOf(emergencyTwo))
 				w.emergencySignIn(tenant.Attempt{UserID: emergencyTwo, AppID: tenant.AppAzurePortal, IP: "203.0.113.66", City: "Reykjavik", Country: "IS", Platform: "linux", MFAClaim: true})
 				return nil
 			}},

@@ -49,7 +49,8 @@ func (s *Story) drill(w *world, l letter) {
 		}
 		at := nextWorkingDay(w, w.clock.Now()).At(10, 7+13*i, w.cfg.Location())
 		w.agenda.put(at, func() {
-			w.say("drill: the custodian signs in with emergency account %d", i+1)
+			w.say("drill: the custodian signs in with %s", w.nameOf(e.ID))
+			w.witness.drilling[e.ID] = true
 			w.emergencySignIn(tenant.Attempt{UserID: e.ID, AppID: tenant.AppAzurePortal, IP: "198.51.100.7", City: "London", Country: "GB", Platform: "windows", MFAClaim: true})
 		})
 	}

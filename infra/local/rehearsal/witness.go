@@ -36,6 +36,8 @@ type witness struct {
 	moved      map[string]int             // how many moves of each wave were told
 	population int                        // accounts at the last look
 	accounts   map[string]rollout.Account // as last audited
+	missing    map[string]bool            // who counts and is not capable: shrinks between two audits
+	drilling   map[string]bool            // emergency accounts whose drill is under way
 }
 
 type emergencyUse struct {
@@ -47,7 +49,7 @@ func newWitness(w *world) *witness {
 	return &witness{
 		world: w, born: map[string]time.Time{}, on: map[string]time.Time{}, groups: map[string]bool{},
 		sent: map[string]letter{}, days: map[string]string{}, told: map[string]time.Time{}, stopped: map[string]bool{},
-		moved: map[string]int{}, strangers: map[string]map[string]bool{},
+		moved: map[string]int{}, strangers: map[string]map[string]bool{}, drilling: map[string]bool{},
 	}
 }
 
@@ -67,6 +69,8 @@ func (v *witness) afterJob(name string) {
 		v.moves()
 	case "audit":
 		v.listing()
+	case "breakglass":
+		v.drills()
 	}
 }
 
@@ -78,16 +82,78 @@ func (v *witness) moves() {
 		v.violate("the witness could not read the waves: %v", err)
 		return
 	}
+	var order []rollout.WaveState
+	together := map[rollout.WaveState][]string{}
 	for _, wave := range waves {
 		for _, m := range wave.History[v.moved[wave.Name]:] {
-			switch m.To {
-			case rollout.WaveHeld:
-				w.say("%s: HELD by %s", wave.Name, strings.Join(m.Gates, ", "))
-			default:
-				w.say("%s: %s", wave.Name, m.To)
+			if m.To == rollout.WaveHeld {
+				w.say("wave %s is HELD at a gate: %s", wave.Name, w.inWords(m.Reason))
+				continue
 			}
+			if together[m.To] == nil {
+				order = append(order, m.To)
+			}
+			together[m.To] = append(together[m.To], wave.Name)
 		}
 		v.moved[wave.Name] = len(wave.History)
+	}
+	for _, to := range order {
+		noun := "wave"
+		if len(together[to]) > 1 {
+			noun = "waves"
+		}
+		w.say("%s %s: %s", noun, strings.Join(together[to], ", "), moveWords(to))
+	}
+}
+
+func moveWords(to rollout.WaveState) string {
+	switch to {
+	case rollout.WaveEnforced:
+		return "SWITCHED, from now on MFA is demanded"
+	case rollout.WaveObserving:
+		return "observing, the policy only reports whom it would stop"
+	case rollout.WaveSettled:
+		return "settled, watched for two weeks and nobody is locked out"
+	}
+	return string(to)
+}
+
+// drills tells the progress line which drills were passed.
+func (v *witness) drills() {
+	if len(v.drilling) == 0 {
+		return
+	}
+	w := v.world
+	drills, err := w.truth.Drills(context.Background(), w.cfg.Tenant)
+	if err != nil {
+		v.violate("the witness could not read the drills: %v", err)
+		return
+	}
+	for _, d := range drills {
+		if v.drilling[d.Account] && !d.PassedAt.IsZero() {
+			delete(v.drilling, d.Account)
+			w.say("drill of %s passed", w.nameOf(d.Account))
+		}
+	}
+}
+
+// alerted tells the progress line of an alert.
+func (v *witness) alerted(id string) {
+	w := v.world
+	a, err := w.truth.Alert(context.Background(), w.cfg.Tenant, id)
+	if err != nil {
+		return // only the line is lost: end judges the alerts themselves
+	}
+	w.say("ALERT to the security team: %s was used %s ago", w.nameOf(a.Account), span(w.clock.Now().Sub(a.OccurredAt)))
+}
+
+// registered tells the progress line of the last one.
+func (v *witness) registered(id string) {
+	if !v.missing[id] {
+		return
+	}
+	if delete(v.missing, id); len(v.missing) == 0 {
+		v.world.say("%s registers, the last one: everybody who counts is now able to use MFA", v.world.nameOf(id))
 	}
 }
 
@@ -208,7 +274,9 @@ func (v *witness) drilled(account string, at time.Time) bool {
 // mailed judges each message that leaves: property 3.
 func (v *witness) mailed(l letter) {
 	w := v.world
+	w.mailed[l.Kind]++
 	if l.Kind == rollout.MessageAlert {
+		v.alerted(l.ID)
 		return // at least once, and more than once after a crash
 	}
 	if before, again := v.sent[l.ID]; again {
@@ -267,10 +335,19 @@ func (v *witness) listing() {
 	if len(accounts) > 0 && len(accounts) < min(v.population, there) {
 		v.violate("property 8: the table holds %d accounts, the tenant %d", len(accounts), there)
 	}
+	first := v.population == 0 && len(accounts) > 0
 	v.population = len(accounts)
-	v.accounts = map[string]rollout.Account{}
+	v.accounts, v.missing = map[string]rollout.Account{}, map[string]bool{}
+	day := rollout.DateOf(w.clock.Now().In(w.cfg.Location()))
 	for _, a := range accounts {
 		v.accounts[a.ID] = a
+		if rollout.Counts(w.cfg, a, day) && !w.tenant.IsCapable(a.ID) {
+			v.missing[a.ID] = true
+		}
+	}
+	if first {
+		c := rollout.CoverageOf(w.cfg, accounts, day)
+		w.say("first audit: %d accounts, %d of them people who count, %d of those able to use MFA", len(accounts), c.All, c.Capable)
 	}
 }
 

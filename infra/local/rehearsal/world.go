@@ -49,7 +49,8 @@ type world struct {
 	mailbox *mailbox
 	people  *people
 	witness *witness
-	said    []string // what happened since the last progress line
+	said    []string                    // what happened since the last progress line
+	mailed  map[rollout.MessageKind]int // messages that left since then
 
 	// What a Lambda instance keeps between invocations; a crash takes it away.
 	functions *functions

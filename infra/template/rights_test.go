@@ -2,11 +2,16 @@ package template_test
 
 import (
 	"encoding/json"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sallyport/infra/local/emulator"
 )
 
 // statement is one of a policy, with the policy's owner.
@@ -79,6 +84,44 @@ func (s stack) rights(t *testing.T) {
 	for id, r := range s.Resources {
 		if r.Type == "AWS::IAM::Role" && at(r.Properties, "AssumeRolePolicyDocument", "Statement", "0", "Principal", "Service") == nil {
 			t.Errorf("%s can be assumed by somebody who is no AWS service", id)
+		}
+	}
+}
+
+// wired: a role may speak to a service if and only if its function has a client
+// for it. Queues are apart: Lambda itself reads them in the role's name.
+func (s stack) wired(t *testing.T) {
+	for id, f := range s.of(t, "AWS::Lambda::Function") {
+		main := filepath.Join(emulator.Root(t), "functions", strings.ToLower(id), "lambda", "main.go")
+		source, err := parser.ParseFile(token.NewFileSet(), main, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Errorf("%s: %v", id, err)
+			continue
+		}
+		clients := map[string]bool{}
+		for _, spec := range source.Imports {
+			if service, ok := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), "github.com/aws/aws-sdk-go-v2/service/"); ok {
+				clients[service] = true
+			}
+		}
+		rights := map[string]bool{}
+		for _, st := range s.statements(t) {
+			if st.owner != target(f.Properties["Role"]) {
+				continue
+			}
+			for _, action := range list(st.properties["Action"]) {
+				service, name, _ := strings.Cut(action.(string), ":")
+				queues := list(st.properties["Resource"])
+				switch {
+				case service == "logs", service == "sqs" && name != "SendMessage":
+				case service == "sqs" && len(queues) == 1 && target(queues[0]) == "ScheduleDeadLetters":
+				default:
+					rights[service] = true
+				}
+			}
+		}
+		if diff := cmp.Diff(sorted(clients), sorted(rights)); diff != "" {
+			t.Errorf("%s (-has a client for +has rights on):\n%s", id, diff)
 		}
 	}
 }

@@ -21,6 +21,7 @@ func TestTemplate(t *testing.T) {
 	t.Run("functions", s.functions)
 	t.Run("environment", s.environment)
 	t.Run("rights", s.rights)
+	t.Run("what is wired", s.wired)
 	t.Run("who may speak to Graph", s.graph)
 	t.Run("door", s.door)
 	t.Run("queues", s.queues)

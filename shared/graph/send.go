@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 
@@ -31,11 +30,11 @@ func (c *Client) send(ctx context.Context, about call, req *request) ([]byte, er
 		if !ok {
 			return nil, fmt.Errorf("the SDK handed over a %T instead of an HTTP response", response)
 		}
-		defer res.Body.Close()
-		var err error
-		if body, err = io.ReadAll(res.Body); err != nil {
-			return nil, err
+		whole, ok := res.Body.(*wholeBody)
+		if !ok {
+			return nil, fmt.Errorf("the answer for %s did not come through the transport", about.api.name)
 		}
+		body = whole.all
 		// A redirect is no success either: it would be followed with the token.
 		if res.StatusCode < 200 || res.StatusCode > 299 {
 			return nil, answerError(about.api, res.StatusCode, res.Header.Get("request-id"), errorIn(body))

@@ -111,19 +111,33 @@ func (t *transport) send(req *http.Request, body []byte) (*http.Response, error)
 		return nil, err
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err != nil {
-		return nil, fmt.Errorf("the answer broke off after %d bytes: %w", len(answer), err)
+	var buffer bytes.Buffer
+	if res.ContentLength > 0 && res.ContentLength <= maxAnswer {
+		buffer.Grow(int(res.ContentLength) + bytes.MinRead)
 	}
+	if _, err := buffer.ReadFrom(io.LimitReader(res.Body, maxAnswer+1)); err != nil {
+		return nil, fmt.Errorf("the answer broke off after %d bytes: %w", buffer.Len(), err)
+	}
+	answer := buffer.Bytes()
 	if len(answer) > maxAnswer {
 		return nil, fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
 	}
 	if res.ContentLength > 0 && !res.Uncompressed && int64(len(answer)) != res.ContentLength {
 		return nil, fmt.Errorf("the answer broke off after %d of %d bytes", len(answer), res.ContentLength)
 	}
-	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(answer)), int64(len(answer))
+	res.Body, res.ContentLength = &wholeBody{bytes.NewReader(answer), answer}, int64(len(answer))
 	return res, nil
 }
+
+// wholeBody is an answer that was read to its end, so that it need not be
+// copied again.
+type wholeBody struct {
+	*bytes.Reader
+	all []byte
+}
+
+// Close implements [io.Closer]; there is nothing left to close.
+func (*wholeBody) Close() error { return nil }
 
 func readRequest(req *http.Request) ([]byte, error) {
 	if req.Body == nil {

@@ -50,8 +50,15 @@ func TestEveryVariableNamesItsSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, environment := range []any{
-		config.Audit{}, config.Remind{}, config.Notify{}, config.Feedback{}, config.Enforce{},
-		config.Monitor{}, config.BreakGlass{}, config.Webhook{}, config.Subscriptions{},
+		config.Audit{},
+		config.Remind{},
+		config.Notify{},
+		config.Feedback{},
+		config.Enforce{},
+		config.Monitor{},
+		config.BreakGlass{},
+		config.Webhook{},
+		config.Subscriptions{},
 	} {
 		variables := 0
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(environment)) {
@@ -97,7 +104,7 @@ func TestSecretNeverShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for how, shown := range map[string]string{
-		"%v": fmt.Sprintf("%v", got), "%+v": fmt.Sprintf("%+v", got), "%#v": fmt.Sprintf("%#v", got), "%s": fmt.Sprintf("%s", got.AlertSecret),
+		"%v": fmt.Sprintf("%v", got), "%+v": fmt.Sprintf("%+v", got), "%#v": fmt.Sprintf("%#v", got), "Sprint": fmt.Sprint(got.AlertSecret),
 		"JSON": string(asJSON), "log": log.String(),
 	} {
 		if strings.Contains(shown, value) {

@@ -229,18 +229,21 @@ func StrengthOf(methods []string) Strength {
 
 // RegistrationFromMethods makes a registration of the methods that
 // /users/{id}/authentication/methods lists, for tenants whose licence has no
-// registration report. Whether policy allows the method is then not known
-// apart: what is registered is taken as capable only if its strength is known.
+// registration report. Such a tenant has Security Defaults alone, which take an
+// authenticator app or stronger: somebody with only a phone number has
+// registered, and would be stopped all the same.
+// Source: https://learn.microsoft.com/entra/fundamentals/security-defaults
 func RegistrationFromMethods(userID string, methods []string) Registration {
-	s := StrengthOf(methods)
-	able := Yes
-	switch s {
+	r := Registration{UserID: userID, MFARegistered: Yes, MFACapable: Yes, Methods: methods}
+	switch StrengthOf(methods) {
 	case StrengthNone:
-		able = No
+		r.MFARegistered, r.MFACapable = No, No
 	case StrengthUnknown:
-		able = Unknown
+		r.MFARegistered, r.MFACapable = Unknown, Unknown
+	case StrengthWeak:
+		r.MFACapable = No
 	}
-	return Registration{UserID: userID, MFARegistered: able, MFACapable: able, Methods: methods}
+	return r
 }
 
 func intersection(a, b []string) []string {

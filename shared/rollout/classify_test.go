@@ -143,12 +143,14 @@ func TestStrength(t *testing.T) {
 // TestRegistrationFromMethods: without a report a method that nobody knows
 // proves nothing, in either direction.
 func TestRegistrationFromMethods(t *testing.T) {
-	for method, want := range map[string]rollout.Fact{
-		"passwordAuthenticationMethod": rollout.No, "phoneAuthenticationMethod": rollout.Yes,
-		"microsoftAuthenticatorAuthenticationMethod": rollout.Yes, "telepathyAuthenticationMethod": rollout.Unknown,
+	for method, want := range map[string]struct{ registered, capable rollout.Fact }{
+		"passwordAuthenticationMethod":               {rollout.No, rollout.No},
+		"phoneAuthenticationMethod":                  {rollout.Yes, rollout.No}, // Security Defaults take no phone number
+		"microsoftAuthenticatorAuthenticationMethod": {rollout.Yes, rollout.Yes},
+		"telepathyAuthenticationMethod":              {rollout.Unknown, rollout.Unknown},
 	} {
-		if got := rollout.RegistrationFromMethods("u1", []string{method}); got.MFACapable != want || got.MFARegistered != want {
-			t.Errorf("%s: capable %s, want %s", method, got.MFACapable, want)
+		if got := rollout.RegistrationFromMethods("u1", []string{method}); got.MFACapable != want.capable || got.MFARegistered != want.registered {
+			t.Errorf("%s: registered %s, capable %s, want %s, %s", method, got.MFARegistered, got.MFACapable, want.registered, want.capable)
 		}
 	}
 }

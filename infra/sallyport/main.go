@@ -10,8 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	_ "time/tzdata" // time zones for machines that have no database of them
 )
 
 func main() { os.Exit(sallyport()) }

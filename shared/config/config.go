@@ -6,11 +6,13 @@
 // gives no configuration at all: nothing of it is ever applied. What is
 // allowed but unwise comes back apart, as warnings.
 //
-// A program that reads a rollout.yaml imports time/tzdata in its main package:
-// a machine without a time zone database would otherwise refuse every zone.
+// The package carries a database of time zones: a Lambda has none, and would
+// take every tenant to be in UTC.
 package config
 
 import (
+	_ "time/tzdata" // here, because every main imports this package and none may forget it
+
 	"sallyport/shared/rollout"
 )
 

@@ -207,7 +207,7 @@ func (w *watch) suspects(ctx context.Context, g Graph, from time.Time) (map[stri
 	}
 	for _, l := range w.known.LockOuts {
 		if l.ClosedAt.IsZero() {
-			suspects[l.Account] = l.OpenedAt
+			suspects[l.Account] = l.OpenedAt.Add(-rollout.PollOverlap) // an earlier row may have come since
 		}
 	}
 	return suspects, nil

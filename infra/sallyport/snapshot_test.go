@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -102,7 +103,15 @@ func TestRehearseASnapshot(t *testing.T) {
 	if code != exitDone {
 		t.Fatalf("exit code %d\n%s\n%s", code, &out, &problems)
 	}
-	if !bytes.Contains(out.Bytes(), []byte("coverage went from 40.0 %")) {
-		t.Errorf("the rehearsal does not begin at the sample's 40 %%:\n%s", &out)
+	raw, err := os.ReadFile(filepath.Join(dir, "out", "timeline.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var timeline rehearsal.Timeline
+	if err := json.Unmarshal(raw, &timeline); err != nil {
+		t.Fatal(err)
+	}
+	if timeline.Coverage.Start != 40 || len(timeline.Violations) > 0 {
+		t.Errorf("the rehearsal begins at %.1f %% and violates %q; the sample begins at 40 %%", timeline.Coverage.Start, timeline.Violations)
 	}
 }

@@ -62,7 +62,7 @@ func FindLockOuts(rows []SignIn, accounts []Account, since, now time.Time) []Loc
 	// which one counts, not the arrival.
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(x, y SignIn) int {
-		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID), cmp.Compare(x.ErrorCode, y.ErrorCode), cmp.Compare(x.ClientAppUsed, y.ClientAppUsed))
+		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID), cmp.Compare(x.UserID, y.UserID), cmp.Compare(x.ErrorCode, y.ErrorCode), cmp.Compare(x.ClientAppUsed, y.ClientAppUsed))
 	})
 	byUser := map[string][]SignIn{}
 	seen := map[string]bool{}

@@ -369,13 +369,13 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestPlanForALargeTenant: an enterprise of 50,000 is planned for in a fraction
+// TestPlanForALargeTenant: an enterprise of 20,000 is planned for in a fraction
 // of the time that a look-up per account would take.
 func TestPlanForALargeTenant(t *testing.T) {
 	s := sample(t)
 	var everybody []string
 	announcement := told("", day(t, "2026-12-01"), s.cfg)
-	for n := range 50_000 {
+	for n := range 20_000 {
 		a := person(fmt.Sprintf("00000000-0000-0000-0000-%012d", n), rollout.FactOf(n%2 == 0))
 		s.seen.Accounts = append(s.seen.Accounts, a)
 		announcement.Account, announcement.ID = a.ID, "announcement.everyone."+a.ID
@@ -386,7 +386,7 @@ func TestPlanForALargeTenant(t *testing.T) {
 	s.seen.Live.Groups[rollout.GroupReady] = rollout.Group{Opened: true, Members: everybody}
 	begin := cpuTime(t)
 	actions := rollout.Plan(s.cfg, s.seen, s.known, s.now)
-	if took := cpuTime(t) - begin; took > 3*time.Second {
+	if took := cpuTime(t) - begin; took > time.Second {
 		t.Errorf("planning took %s", took)
 	}
 	if got, want := list(actions), "move everyone to held\n"+heldToday; !strings.HasPrefix(got, want) {

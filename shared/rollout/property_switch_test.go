@@ -131,10 +131,10 @@ func drawScene(t *rapid.T, tb testing.TB) *scene {
 	return s
 }
 
-// thoroughly checks a cheap property two thousand times: what breaks it can
+// thoroughly checks a cheap property a thousand times: what breaks it can
 // take three things going wrong at once.
 func thoroughly(t *testing.T, property func(rt *rapid.T)) {
-	for range 20 {
+	for range 10 {
 		if !t.Failed() {
 			rapid.Check(t, property)
 		}

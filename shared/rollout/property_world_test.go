@@ -21,7 +21,6 @@ func TestNobodyHearsTwice(t *testing.T) {
 		for _, d := range w.days() {
 			w.clock(d, 2, 0)
 			w.audit()
-			w.enforce(d, 9)
 			for _, hour := range rapid.SliceOfN(rapid.SampledFrom([]int{9, 9, 17, 23}), 0, 3).Draw(rt, "runs") {
 				for _, a := range w.remind(d, hour) {
 					m := a.(rollout.Send).Message

@@ -54,8 +54,8 @@ func coverageChart(points []rollout.CoveragePoint, marks []mark, width int) (tem
 	}
 	colours := []charts.Color{paintLine}
 	series := charts.LineSeriesList{{Values: values, Name: "coverage", Symbol: charts.Symbol{Shape: charts.SymbolNone}}}
-	for _, s := range markSeries(values, marks, first) {
-		series, colours = append(series, s), append(colours, paintMark)
+	for point := range slices.Chunk(markSeries(values, marks, first), 2) {
+		series, colours = append(series, point...), append(colours, paintMark, paintPaper)
 	}
 	theme := charts.MakeTheme(charts.ThemeOption{
 		AxisStrokeColor: paintGrid, AxisSplitLineColor: paintGrid, BackgroundColor: paintPaper, TextColor: paintInk, SeriesColors: colours,
@@ -84,8 +84,8 @@ func coverageChart(points []rollout.CoveragePoint, marks []mark, width int) (tem
 	return template.HTML(picture), nil
 }
 
-// markSeries are lines without a line: one point for each day of a switch,
-// labelled with the numbers of what was switched then.
+// markSeries are lines without a line, two for each day of a switch: a point,
+// and below it the numbers of what was switched then.
 func markSeries(values []float64, marks []mark, first rollout.Date) charts.LineSeriesList {
 	numbers := map[int]string{}
 	for _, m := range marks {
@@ -98,14 +98,24 @@ func markSeries(values []float64, marks []mark, first rollout.Date) charts.LineS
 	}
 	var list charts.LineSeriesList
 	for _, i := range sortedKeys(numbers) {
-		at := slices.Repeat([]float64{charts.GetNullValue()}, len(values))
-		at[i] = values[i]
+		if values[i] == charts.GetNullValue() {
+			continue
+		}
+		alone := func(v float64) []float64 {
+			at := slices.Repeat([]float64{charts.GetNullValue()}, len(values))
+			at[i] = v
+			return at
+		}
 		style := charts.NewFontStyleWithSize(11)
 		style.FontColor = paintMark
+		// The library writes a label beside its point, onto the line: so the number
+		// belongs to a point of its own below the line, painted like the paper.
 		list = append(list, charts.LineSeries{
-			Values: at, Symbol: charts.Symbol{Shape: charts.SymbolDot, Size: 5},
+			Values: alone(values[i]), Symbol: charts.Symbol{Shape: charts.SymbolDot, Size: 5},
+		}, charts.LineSeries{
+			Values: alone(max(3, values[i]-9)), Symbol: charts.Symbol{Shape: charts.SymbolNone},
 			Label: charts.SeriesLabel{
-				Show: charts.Ptr(true), FontStyle: style, Offset: charts.OffsetInt{Left: -8, Top: 20},
+				Show: charts.Ptr(true), FontStyle: style, Distance: -4,
 				LabelFormatter: func(int, string, float64) (string, *charts.LabelStyle) { return numbers[i], nil },
 			},
 		})

@@ -109,24 +109,24 @@ func (w *world) unreachable(t testing.TB) map[string]string {
 
 // sesEvent is an SES event of that type with one more object in it, about
 // the one message.
-func sesEvent(typeKey, eventType, object string) string {
-	return fmt.Sprintf(`{%q:%q,%s"mail":{"timestamp":%q,"source":"Contoso IT <it@contoso.example>","messageId":"0100-ses","destination":[%q],
+func sesEvent(eventType, object string) string {
+	return fmt.Sprintf(`{"eventType":%q,%s"mail":{"timestamp":%q,"source":"Contoso IT <it@contoso.example>","messageId":"0100-ses","destination":[%q],
 		"headersTruncated":false,"tags":{"ses:configuration-set":["sallyport"],"message":[%q],"tenant":[%q]}}}`,
-		typeKey, eventType, object, sentAt.Format("2006-01-02T15:04:05.000Z"), address, mail.Tag(messageID), mail.Tag(string(contoso)))
+		eventType, object, sentAt.Format("2006-01-02T15:04:05.000Z"), address, mail.Tag(messageID), mail.Tag(string(contoso)))
 }
 
 func bounce(bounceType, subType string) string {
-	return sesEvent("eventType", "Bounce", fmt.Sprintf(`"bounce":{"bounceType":%q,"bounceSubType":%q,"bouncedRecipients":[
+	return sesEvent("Bounce", fmt.Sprintf(`"bounce":{"bounceType":%q,"bounceSubType":%q,"bouncedRecipients":[
 		{"emailAddress":%q,"action":"failed","status":"5.1.1","diagnosticCode":"smtp; 550 5.1.1 user unknown"}],"timestamp":"2026-12-01T09:00:30.000Z"},`, bounceType, subType, address))
 }
 
 func complaint(kind, subType string) string {
-	return sesEvent("eventType", "Complaint", fmt.Sprintf(`"complaint":{"complainedRecipients":[{"emailAddress":%q},{"emailAddress":"everybody@contoso.example"}],
+	return sesEvent("Complaint", fmt.Sprintf(`"complaint":{"complainedRecipients":[{"emailAddress":%q},{"emailAddress":"everybody@contoso.example"}],
 		"complaintFeedbackType":%q,"complaintSubType":%s,"timestamp":"2026-12-01T09:02:00.000Z"},`, address, kind, subType))
 }
 
 func delivery() string {
-	return sesEvent("eventType", "Delivery", fmt.Sprintf(`"delivery":{"timestamp":%q,"processingTimeMillis":3000,"recipients":[%q],"smtpResponse":"250 ok"},`,
+	return sesEvent("Delivery", fmt.Sprintf(`"delivery":{"timestamp":%q,"processingTimeMillis":3000,"recipients":[%q],"smtpResponse":"250 ok"},`,
 		deliveredAt.Format("2006-01-02T15:04:05.000Z"), address))
 }
 
@@ -153,7 +153,7 @@ func TestEachEvent(t *testing.T) {
 		"delivery":                            {delivery(), rollout.MessageDelivered, ""},
 		"delivery as notificationType":        {strings.Replace(delivery(), "eventType", "notificationType", 1), rollout.MessageDelivered, ""},
 		"delivery through SNS":                {viaSNS(t, delivery()), rollout.MessageDelivered, ""},
-		"send":                                {sesEvent("eventType", "Send", `"send":{},`), rollout.MessageSent, ""},
+		"send":                                {sesEvent("Send", `"send":{},`), rollout.MessageSent, ""},
 		"permanent bounce":                    {bounce("Permanent", "General"), rollout.MessageBounced, bounced},
 		"permanent bounce, no such mailbox":   {bounce("Permanent", "NoEmail"), rollout.MessageBounced, bounced},
 		"permanent bounce of a new subtype":   {bounce("Permanent", "Novelty"), rollout.MessageBounced, bounced},
@@ -166,10 +166,10 @@ func TestEachEvent(t *testing.T) {
 		"complaint without a type":            {complaint("", "null"), rollout.MessageSent, complained},
 		"not-spam is no complaint":            {complaint("not-spam", "null"), rollout.MessageSent, ""},
 		"suppressed because of a complaint":   {complaint("", `"OnAccountSuppressionList"`), rollout.MessageBounced, complained},
-		"reject names the sender at times":    {strings.Replace(sesEvent("eventType", "Reject", `"reject":{"reason":"Bad content"},`), address, "it@contoso.example", 1), rollout.MessageBounced, ""},
-		"rendering failure":                   {sesEvent("eventType", "Rendering Failure", `"failure":{"errorMessage":"attribute missing","templateName":"t"},`), rollout.MessageBounced, ""},
-		"delivery delay":                      {sesEvent("eventType", "DeliveryDelay", `"deliveryDelay":{"delayType":"TransientCommunicationFailure"},`), rollout.MessageSent, ""},
-		"a type of tomorrow":                  {sesEvent("eventType", "Levitation", ""), rollout.MessageSending, ""},
+		"reject names the sender at times":    {strings.Replace(sesEvent("Reject", `"reject":{"reason":"Bad content"},`), address, "it@contoso.example", 1), rollout.MessageBounced, ""},
+		"rendering failure":                   {sesEvent("Rendering Failure", `"failure":{"errorMessage":"attribute missing","templateName":"t"},`), rollout.MessageBounced, ""},
+		"delivery delay":                      {sesEvent("DeliveryDelay", `"deliveryDelay":{"delayType":"TransientCommunicationFailure"},`), rollout.MessageSent, ""},
+		"a type of tomorrow":                  {sesEvent("Levitation", ""), rollout.MessageSending, ""},
 		"another's message":                   {strings.Replace(delivery(), mail.Tag(messageID), "announcement-of-another", 1), rollout.MessageSending, ""},
 		"another tenant's":                    {strings.Replace(delivery(), mail.Tag(string(contoso)), mail.Tag("fabrikam.onmicrosoft.com"), 1), rollout.MessageSending, ""},
 		"a tag that is not ours":              {strings.Replace(delivery(), mail.Tag(messageID), "half_an_escape_", 1), rollout.MessageSending, ""},
@@ -311,7 +311,7 @@ func TestOperatorMessageIsDeliveredIfAnyAddressWas(t *testing.T) {
 func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
 	all := []string{
 		delivery(), bounce("Permanent", "General"), bounce("Transient", "General"), complaint("abuse", "null"),
-		sesEvent("eventType", "Send", ""), sesEvent("eventType", "DeliveryDelay", ""), sesEvent("eventType", "Levitation", ""),
+		sesEvent("Send", ""), sesEvent("DeliveryDelay", ""), sesEvent("Levitation", ""),
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		kind := rapid.SampledFrom([]rollout.MessageKind{rollout.MessageReminder, rollout.MessageClosing}).Draw(rt, "kind")
@@ -379,7 +379,7 @@ func TestRivalWriteIsReadAgain(t *testing.T) {
 
 func TestOneBadEventDoesNotStopTheBatch(t *testing.T) {
 	w := newWorld(t, rollout.MessageAnnouncement, rollout.MessageSending)
-	failed := w.handle(t, "no JSON", `"text"`, sesEvent("eventType", "Delivery", `"delivery":7,`), delivery())
+	failed := w.handle(t, "no JSON", `"text"`, sesEvent("Delivery", `"delivery":7,`), delivery())
 	if diff := cmp.Diff([]string{"record-0", "record-1", "record-2"}, failed); diff != "" {
 		t.Errorf("came back (-want +got):\n%s", diff)
 	}

@@ -159,10 +159,10 @@ func (w *world) unreachable(t testing.TB) map[string]string {
 // ids of those that come again.
 func (w *world) deliver(t testing.TB, ids ...string) []string {
 	t.Helper()
-	return w.deliverIn(t, context.Background(), ids...)
+	return w.deliverIn(context.Background(), t, ids...)
 }
 
-func (w *world) deliverIn(t testing.TB, ctx context.Context, ids ...string) []string {
+func (w *world) deliverIn(ctx context.Context, t testing.TB, ids ...string) []string {
 	t.Helper()
 	var batch events.SQSEvent
 	for _, id := range ids {
@@ -479,7 +479,7 @@ func TestEndOfTheRunDoesNotLoseTheRecord(t *testing.T) {
 	second.ID, second.Day = "announcement-2", today.AddDays(1)
 	w.claim(t, first)
 	w.claim(t, second)
-	if diff := cmp.Diff([]string{second.ID}, w.deliverIn(t, ctx, first.ID, second.ID)); diff != "" {
+	if diff := cmp.Diff([]string{second.ID}, w.deliverIn(ctx, t, first.ID, second.ID)); diff != "" {
 		t.Errorf("comes again (-want +got):\n%s", diff)
 	}
 	if got := w.message(t, first.ID).State; got != rollout.MessageSent {
@@ -507,7 +507,7 @@ func TestTooLittleTimeBeginsNothing(t *testing.T) {
 	w.now = time.Now() // the context's deadline is in real time
 	ctx, cancel := context.WithDeadline(context.Background(), w.now.Add(4*time.Second))
 	defer cancel()
-	if again := w.deliverIn(t, ctx, m.ID); len(again) != 1 || len(w.post.taken) != 0 {
+	if again := w.deliverIn(ctx, t, m.ID); len(again) != 1 || len(w.post.taken) != 0 {
 		t.Errorf("%d mails left, %v comes again; want none and the message", len(w.post.taken), again)
 	}
 }

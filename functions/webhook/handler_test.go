@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -455,7 +454,7 @@ func fuzz(t *testing.T, req events.APIGatewayV2HTTPRequest) {
 
 func BenchmarkHandle(b *testing.B) {
 	d := newDoor(clientState, alertSecret)
-	d.handler.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
+	d.handler.Log = slog.New(slog.DiscardHandler)
 	req := notifications(`{"value":[` + change(quoted(clientState)) + `]}`)
 	b.ReportAllocs()
 	for b.Loop() {

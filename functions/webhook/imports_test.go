@@ -10,7 +10,7 @@ import (
 // links the Graph SDK starts late; nor has the door any business with the
 // tenant or with the table.
 func TestDoorLinksNoGraph(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "sallyport/functions/webhook/...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "sallyport/functions/webhook/...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}

@@ -508,6 +508,17 @@ func TestListingsComeInPages(t *testing.T) {
 	if n := len(objectsOf(app.get("/users")["value"])); n != 100 {
 		t.Errorf("%d rows without $top, want 100", n)
 	}
+	many := unthrottled(tenant.Sample(1, newClock()))
+	for i := range 400 {
+		if _, err := many.AddUser(tenant.Object{"userPrincipalName": fmt.Sprintf("extra%d@contoso.com", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for query, want := range map[string]int{"$select=id": 650, "$select=id,signInActivity": 500} {
+		if n := len(objectsOf(call(t, many, everyRole...).get("/users?$top=999&" + query)["value"])); n != want {
+			t.Errorf("%s: %d rows on the first page, want %d", query, n, want)
+		}
+	}
 	b := firm.Behaviour()
 	b.PageCap = 7
 	firm.SetBehaviour(b)

@@ -72,6 +72,9 @@ func TestWhatComesOfASignIn(t *testing.T) {
 	restrict["conditions"].(tenant.Object)["locations"] = tenant.Object{"includeLocations": []any{"All"}, "excludeLocations": []any{"AllTrusted"}}
 	restrict["grantControls"] = tenant.Object{"operator": "OR", "builtInControls": []any{"block"}}
 
+	moon := everybody(tenant.StateEnabled)
+	moon["conditions"].(tenant.Object)["moonPhases"] = []any{"full"}
+
 	for name, s := range map[string]struct {
 		policies []tenant.Object
 		defaults bool
@@ -104,6 +107,8 @@ func TestWhatComesOfASignIn(t *testing.T) {
 		"registering is blocked from here":             {policies: []tenant.Object{mfa, restrict}, who: func(p people) string { return p.nothing }, want: 53010},
 		"and allowed from the office":                  {policies: []tenant.Object{mfa, restrict}, who: func(p people) string { return p.nothing }, attempt: tenant.Attempt{Trusted: true}, want: 50072},
 		"security defaults ask those who have nothing": {defaults: true, who: func(p people) string { return p.nothing }, want: 50072},
+		"a condition that nobody knows is not met":     {policies: []tenant.Object{moon}, who: func(p people) string { return p.nothing }, want: 0},
+		"nor by a claim that cannot be":                {defaults: true, who: func(p people) string { return p.nothing }, attempt: tenant.Attempt{MFAClaim: true}, want: 50072},
 		"security defaults do not take SMS":            {defaults: true, who: func(p people) string { return p.phone }, want: 50072},
 		"security defaults take the Authenticator":     {defaults: true, who: func(p people) string { return p.app }, want: 0},
 		"security defaults block old protocols":        {defaults: true, who: func(p people) string { return p.app }, attempt: tenant.Attempt{Client: "POP3"}, want: 530035},
@@ -182,6 +187,7 @@ func TestWhomAPolicyIsAbout(t *testing.T) {
 		"guests excluded":                {tenant.Object{"includeUsers": []any{"All"}, "excludeUsers": []any{"GuestsOrExternalUsers"}}, guest, false, false, nil},
 		"a placeholder is nobody":        {tenant.Object{"includeUsers": []any{"All"}, "excludeUsers": []any{"Current administrator will be excluded"}}, p.app, true, true, nil},
 		"narrowed by place":              {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, false, tenant.Object{"locations": tenant.Object{"includeLocations": []any{"All"}, "excludeLocations": []any{"AllTrusted"}}}},
+		"narrowed to some apps":          {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, false, tenant.Object{"applications": tenant.Object{"includeApplications": []any{"Office365"}}}},
 		"narrowed by what is new":        {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, false, tenant.Object{"moonPhases": []any{"full"}}},
 	} {
 		t.Run(name, func(t *testing.T) {

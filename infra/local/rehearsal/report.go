@@ -122,14 +122,17 @@ func (r *report) name(id string) string {
 
 var objectID = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
 
-// idList is four or more ids in a row, as the change log of a group has them.
-var idList = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}([ ,;]+[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}){3,}\b`)
+// idList is two or more ids in a row, as the change log of a group has them.
+var idList = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}([ ,;]+[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})+\b`)
 
 // inWords puts names in place of ids, and a count in place of a long list.
 func (r *report) inWords(text string) string {
 	text = idList.ReplaceAllStringFunc(text, func(list string) string {
-		ids := objectID.FindAllString(list, -1)
-		return fmt.Sprintf("%s, %s and %d more", r.name(ids[0]), r.name(ids[1]), len(ids)-2)
+		var names []string
+		for _, id := range objectID.FindAllString(list, -1) {
+			names = append(names, r.name(id))
+		}
+		return shortened(names, 3)
 	})
 	return objectID.ReplaceAllStringFunc(text, r.name)
 }

@@ -277,8 +277,8 @@ type countLine struct {
 
 // changeWords say what a write did.
 var changeWords = map[string]string{
-	"createPolicy": "create the policy", "setPolicyState": "set the policy's state", "setSecurityDefaults": "set Security Defaults",
-	"createGroup": "create the group", "fillGroup": "change the group's members",
+	"createPolicy": "create policy", "setPolicyState": "set state", "setSecurityDefaults": "set Security Defaults",
+	"createGroup": "create group", "fillGroup": "change members",
 }
 
 func (r *report) rest() {
@@ -292,10 +292,10 @@ func (r *report) rest() {
 	for _, c := range r.detail.changes {
 		line := changeLine{
 			At: c.At.In(r.loc).Format("Mon 2 Jan, 15:04"), What: cmp.Or(changeWords[c.What], c.What), Target: r.name(c.Target),
-			Intent: r.inWords(c.After), Reason: r.inWords(c.Reason), Result: r.inWords(c.Result), Failed: c.Result != "done",
+			Intent: r.intent(c.After), Reason: r.inWords(c.Reason), Result: r.inWords(c.Result), Failed: c.Result != "done",
 		}
 		if c.Before != "" {
-			line.Intent = r.inWords(c.Before) + " → " + line.Intent
+			line.Intent = r.intent(c.Before) + " → " + line.Intent
 		}
 		if line.Result == "" {
 			line.Result = "unknown: the run ended before it could say"
@@ -306,6 +306,15 @@ func (r *report) rest() {
 		r.Told = append(r.Told, r.inWords(v))
 	}
 	r.FaultLines, r.FailureLines = countLines(r.Faults), countLines(r.Failures)
+}
+
+// intent is what a change log's line says, without its empty halves and in the
+// words of this page.
+func (r *report) intent(logged string) string {
+	if logged == rollout.StateReportOnly {
+		return "report-only"
+	}
+	return strings.TrimPrefix(strings.TrimSuffix(strings.TrimSpace(r.inWords(logged)), "; remove"), "add ; ")
 }
 
 func countLines(counts map[string]int) []countLine {

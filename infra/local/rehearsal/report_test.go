@@ -70,7 +70,7 @@ func small() Timeline {
 			known: rollout.Known{Waves: []rollout.Wave{{Name: "everyone", History: []rollout.Move{{To: rollout.WaveHeld, At: *at(1, 0), Reason: "still missing: " + bob}}}}},
 			changes: []rollout.Change{
 				{What: "fillGroup", Target: "g1", After: "add " + strings.Join([]string{alice, bob, key, alice, bob}, " ") + "; remove ", At: *at(0, 0), Result: "done"},
-				{What: "setPolicyState", Target: "p1", Before: "report-only", After: "enabled", At: *at(2, 0), Result: "503"},
+				{What: "setPolicyState", Target: "p1", Before: rollout.StateReportOnly, After: "enabled", At: *at(2, 0), Result: "503"},
 				{What: "setPolicyState", Target: "p1", After: "enabled", At: *at(2, 0)},
 			},
 		},
@@ -146,7 +146,7 @@ func TestReportSays(t *testing.T) {
 		"holdouts": {`=HYPERLINK("http://example.com")" onload="x`},
 		"classes":  {"member 2 2 1", "emergency account outside every policy on purpose; each use raises an alert 1 no"},
 		"findings": {"warning 1 person has SMS only <script>alert(1)</script> Ask them."},
-		"changes":  {"change the group's members: g1 add <script>alert(1)</script>, =HYPERLINK(\"http://example.com\")\" onload=\"x and 3 more; remove done", "report-only → enabled failed 503", "unknown: the run ended"},
+		"changes":  {"change members: g1 add <script>alert(1)</script>, =HYPERLINK(\"http://example.com\")\" onload=\"x, Emergency One and 2 more done", "report-only → enabled failed 503", "unknown: the run ended"},
 		"faults":   {"429 3 503 2 crash 1", "audit 2"},
 	} {
 		for _, want := range wants {

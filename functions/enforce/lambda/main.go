@@ -6,7 +6,6 @@ import (
 	"log"
 	"os"
 	"time"
-	_ "time/tzdata" // Lambda's runtime has no time zones of its own
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"

@@ -287,7 +287,7 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	try := func(authorization string) int {
-		r := httptest.NewRequest(http.MethodGet, "/v1.0/organization", nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1.0/organization", nil)
 		r.Header.Set("Authorization", authorization)
 		w := httptest.NewRecorder()
 		firm.ServeHTTP(w, r)

@@ -5,9 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sallyport/infra/local/tenant"
 	"strings"
 	"testing"
+
+	"sallyport/infra/local/tenant"
 )
 
 const reader = "11111111-aaaa-4aaa-8aaa-000000000001"
@@ -67,7 +68,7 @@ func (c caller) do(method, path, body string) (int, tenant.Object, http.Header) 
 		c.t.Fatal(err)
 	}
 	u.RawQuery = strings.ReplaceAll(u.RawQuery, " ", "%20")
-	r, err := http.NewRequest(method, u.String(), strings.NewReader(body))
+	r, err := http.NewRequestWithContext(c.t.Context(), method, u.String(), strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -77,6 +78,7 @@ func (c caller) do(method, path, body string) (int, tenant.Object, http.Header) 
 	if err != nil {
 		c.t.Fatalf("%s %s: %v", method, path, err)
 	}
+	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		c.t.Fatalf("%s %s: %v", method, path, err)

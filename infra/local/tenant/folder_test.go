@@ -62,12 +62,12 @@ func load(t *testing.T, files map[string]string) (*tenant.Tenant, tenant.Report)
 // What is saved and loaded again is the same tenant: accounts, methods,
 // policies, groups, roles, and the report as late as it was.
 func TestSavedAndLoadedIsTheSame(t *testing.T) {
-	for name, make := range map[string]func() (*tenant.Tenant, *clock){
+	for name, made := range map[string]func() (*tenant.Tenant, *clock){
 		"sample": func() (*tenant.Tenant, *clock) { return busy(t) },
 		"free":   func() (*tenant.Tenant, *clock) { c := newClock(); return tenant.SampleFree(5, c), c },
 	} {
 		t.Run(name, func(t *testing.T) {
-			firm, c := make()
+			firm, c := made()
 			dir := filepath.Join(t.TempDir(), "a", "b")
 			if err := firm.Save(dir); err != nil {
 				t.Fatal(err)
@@ -242,11 +242,22 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		"securityDefaults-update-request.json": `{"isEnabled":true}`,
 	})
 	for _, words := range [][]string{
-		{"users.json", ben, "accountEnabled", "not known"}, {"1 of 2 accounts", "accountEnabled"},
-		{"Current administrator will be excluded", "no object id"}, {team, "does not know"},
-		{"signIns", "next page"}, {"sign-in 2", "left out"}, {"mailbox of " + team}, {"riskyUsers.json", "cannot be read"},
-		{"notes.txt", "not used"}, {"invoices.json", "not used"}, {"update-request", "a request"},
-		{"roleAssignments is missing", "nobody is an admin"}, {"subscribedSkus is missing"}, {"group " + shut, "proves nothing"}, {"securityDefaults is missing", "off"}, {"authenticationMethods is missing"},
+		{"users.json", ben, "accountEnabled", "not known"},
+		{"1 of 2 accounts", "accountEnabled"},
+		{"Current administrator will be excluded", "no object id"},
+		{team, "does not know"},
+		{"signIns", "next page"},
+		{"sign-in 2", "left out"},
+		{"mailbox of " + team},
+		{"riskyUsers.json", "cannot be read"},
+		{"notes.txt", "not used"},
+		{"invoices.json", "not used"},
+		{"update-request", "a request"},
+		{"roleAssignments is missing", "nobody is an admin"},
+		{"subscribedSkus is missing"},
+		{"group " + shut, "proves nothing"},
+		{"securityDefaults is missing", "off"},
+		{"authenticationMethods is missing"},
 	} {
 		if !said(report, words...) {
 			t.Errorf("nothing says %v:\n%s", words, strings.Join(report.Lines(), "\n"))

@@ -6,11 +6,12 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"sallyport/infra/local/tenant"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"sallyport/infra/local/tenant"
 
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 	backing "github.com/microsoft/kiota-abstractions-go/store"

@@ -19,18 +19,26 @@ type culture struct {
 
 func cultures() []culture {
 	return []culture{
-		{"en-GB", "GB", "London", 8,
+		{
+			"en-GB", "GB", "London", 8,
 			strings.Fields("Amelia Oscar Freya Callum Imogen Rhys Niamh Ewan Beatrix Tobias Harriet Lachlan Rosalind Jasper Matilda Alistair"),
-			strings.Fields("Ashgrove Birchwater Fernhill Hollowell Larkmoor Penwick Thistlewood Winterbourne O'Harrow Copperfield-Moss Dunmarsh Eastlight")},
-		{"de-DE", "DE", "Berlin", 5,
+			strings.Fields("Ashgrove Birchwater Fernhill Hollowell Larkmoor Penwick Thistlewood Winterbourne O'Harrow Copperfield-Moss Dunmarsh Eastlight"),
+		},
+		{
+			"de-DE", "DE", "Berlin", 5,
 			strings.Fields("Jürgen Käthe Sören Annelore Björn Grete Lukas Heike Jörg Mareike Änne Ruprecht"),
-			strings.Fields("Müllerwald Großbach Tannenhöfer Schönfelder-Kranz Blauwinkel Eichengrün Haselstrauch Weißdornig Kühlborn Rübenacker")},
-		{"es-ES", "ES", "Madrid", 3,
+			strings.Fields("Müllerwald Großbach Tannenhöfer Schönfelder-Kranz Blauwinkel Eichengrün Haselstrauch Weißdornig Kühlborn Rübenacker"),
+		},
+		{
+			"es-ES", "ES", "Madrid", 3,
 			strings.Fields("Íñigo Begoña Nuria Álvaro Lucía Joaquín Inés Martín Ximena Andrés"),
-			strings.Fields("Peñaclara Valdeolmo Ríofrío Montejano Castañal Olivarejo Fuenteoscura Campoalegre")},
-		{"fr-FR", "FR", "Paris", 3,
+			strings.Fields("Peñaclara Valdeolmo Ríofrío Montejano Castañal Olivarejo Fuenteoscura Campoalegre"),
+		},
+		{
+			"fr-FR", "FR", "Paris", 3,
 			strings.Fields("Zoé François Anaïs Gaël Hélène Maël Noémie Loïc Cécile Benoît"),
-			strings.Fields("Beauchêne Lafontaine-Grise Dubosquet Clairvallon Noisetier Prévert-Doux Montclair Rivièrenoire")},
+			strings.Fields("Beauchêne Lafontaine-Grise Dubosquet Clairvallon Noisetier Prévert-Doux Montclair Rivièrenoire"),
+		},
 		{"pl-PL", "GB", "London", 1, strings.Fields("Łucja Żaneta Bogumił Świętosława"), strings.Fields("Brzozowiak Kłosówka Źródlany")},
 		{"tr-TR", "DE", "Berlin", 1, strings.Fields("Çağla Oğuz İpek Şebnem"), strings.Fields("Yıldızoğlu Gümüşdağ Işıklı")},
 		{"en-GB", "GB", "London", 1, strings.Fields("Aanya Rohan Meera Adaeze Chukwuemeka Thandiwe"), strings.Fields("Chandrapurkar Okonjiwe Mbalentle Sundarvan")},

@@ -89,14 +89,6 @@ func at(o Object, path ...string) any {
 // stamp writes an instant as Graph does, in UTC.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.9999999Z07:00") }
 
-// stampOrNil writes an instant, or null for the zero time.
-func stampOrNil(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return stamp(t)
-}
-
 // clone copies deeply, so that nobody outside holds a piece of the truth.
 func clone(v any) any {
 	switch v := v.(type) {

@@ -219,14 +219,14 @@ func parseFilter(s string) ([]term, error) {
 	for {
 		m, err := p.term()
 		if err != nil {
-			return nil, fmt.Errorf("Invalid filter clause: %w", err)
+			return nil, fmt.Errorf("invalid filter clause: %w", err)
 		}
 		out = append(out, m)
 		if p.done() {
 			return out, nil
 		}
 		if got := p.take(); got != "and" {
-			return nil, fmt.Errorf("Invalid filter clause: 'and' expected, found '%s'", got)
+			return nil, fmt.Errorf("invalid filter clause: 'and' expected, found '%s'", got)
 		}
 	}
 }
@@ -388,20 +388,20 @@ func (m term) holds(o Object) bool {
 	case "in":
 		return slices.ContainsFunc(m.values, func(v any) bool { c, ok := compare(have, v); return ok && c == 0 })
 	}
-	c, comparable := compare(have, m.values[0])
+	c, like := compare(have, m.values[0])
 	switch m.op {
 	case "eq":
-		return comparable && c == 0
+		return like && c == 0
 	case "ne":
-		return !comparable || c != 0
+		return !like || c != 0
 	case "ge":
-		return comparable && c >= 0
+		return like && c >= 0
 	case "le":
-		return comparable && c <= 0
+		return like && c <= 0
 	case "gt":
-		return comparable && c > 0
+		return like && c > 0
 	default:
-		return comparable && c < 0
+		return like && c < 0
 	}
 }
 

@@ -601,7 +601,7 @@ func BenchmarkPoll(b *testing.B) {
 	id, _ := firm.UserID(tenant.SampleEmergencyOne)
 	url := "https://graph.microsoft.com/v1.0/auditLogs/signIns?%24filter=createdDateTime%20ge%20" + c.now.Add(-2*time.Hour).Format(time.RFC3339) + "%20and%20userId%20eq%20%27" + id + "%27"
 	for b.Loop() {
-		r, err := http.NewRequest(http.MethodGet, url, http.NoBody)
+		r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, http.NoBody)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -610,5 +610,6 @@ func BenchmarkPoll(b *testing.B) {
 		if err != nil || res.StatusCode != http.StatusOK {
 			b.Fatal(res, err)
 		}
+		_ = res.Body.Close()
 	}
 }

@@ -254,6 +254,13 @@ func (t *Tenant) licensed(plans ...string) bool {
 // premium reports whether the tenant has P1 or P2.
 func (t *Tenant) premium() bool { return t.licensed(PlanP1, PlanP2) }
 
+// HasSignInLog reports whether the licences offer a sign-in log.
+func (t *Tenant) HasSignInLog() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.premium()
+}
+
 // newID makes the next id of a kind. It depends on nothing but the seed and how
 // many of that kind there were, so retries and faults elsewhere change no id.
 func (t *Tenant) newID(kind string) string {

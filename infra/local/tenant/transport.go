@@ -23,22 +23,20 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		_ = r.Body.Close() // a RoundTripper must; there is nothing to lose
 	}
-	a := answer{}
 	if err != nil {
-		a = problem(http.StatusBadRequest, "BadRequest", err.Error())
-	} else if a, err = tr.tenant.exchange(c); err != nil {
-		var b *broken
-		if errors.As(err, &b) && errors.Is(err, ErrCut) {
-			res := respond(r, b.part)
-			res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(b.part.body), failing{}))
-			return res, nil
-		}
-		if errors.As(err, &b) {
-			return nil, b.err
-		}
-		return nil, err
+		return respond(r, problem(http.StatusBadRequest, "BadRequest", err.Error())), nil
 	}
-	return respond(r, a), nil
+	a, err := tr.tenant.exchange(c)
+	var b *broken
+	switch {
+	case errors.As(err, &b) && errors.Is(err, ErrCut):
+		res := respond(r, b.part)
+		res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(b.part.body), failing{}))
+		return res, nil
+	case errors.As(err, &b):
+		return nil, b.err
+	}
+	return respond(r, a), err
 }
 
 // failing is the end of a connection that was cut.

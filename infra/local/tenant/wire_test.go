@@ -2,6 +2,8 @@ package tenant_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -21,9 +23,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/google/go-cmp/cmp"
-
-	"crypto/tls"
-	"crypto/x509"
 
 	"sallyport/infra/local/tenant"
 )
@@ -87,7 +86,7 @@ func TestFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r, err := http.NewRequest(http.MethodPost, base+"/v1.0"+policies, strings.NewReader(draft(tenant.StateReportOnly)))
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1.0"+policies, strings.NewReader(draft(tenant.StateReportOnly)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -181,10 +180,13 @@ func TestFaultsLeaveTheTruthAlone(t *testing.T) {
 		c := newClock()
 		firm := unthrottled(tenant.Sample(1, c))
 		firm.SetFaults(f)
-		call(t, firm, everyRole...)
 		client := &http.Client{Transport: firm.Transport()}
 		for _, u := range firm.Users()[:30] {
-			if res, err := client.Get("https://graph.microsoft.com/v1.0/users"); err == nil {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://graph.microsoft.com/v1.0/users", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res, err := client.Do(r); err == nil {
 				_ = res.Body.Close()
 			}
 			if _, err := firm.SignIn(tenant.Attempt{UserID: str(u, "id")}); err != nil {
@@ -382,7 +384,7 @@ func TestAzidentityLogsIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := httptest.NewRequest(http.MethodGet, "/v1.0/users", nil)
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1.0/users", nil)
 			r.Header.Set("Authorization", "Bearer "+token.Token)
 			w := httptest.NewRecorder()
 			firm.ServeHTTP(w, r)

@@ -38,13 +38,17 @@ var glossary = []struct{ word, means string }{
 	{"locked out", "stopped, and not in again within an hour: the help desk is told who and why"},
 }
 
-// Day shows one day. It has the shape of [Options.Progress].
-func (p *Progress) Day(d Day) {
+// Day shows one day. It has the shape of [Options.Progress]. A terminal that is
+// gone does not stop a rehearsal: its results are in files.
+func (p *Progress) Day(d Day) { _, _ = io.WriteString(p.out, p.day(d)) }
+
+func (p *Progress) day(d Day) string {
+	var b strings.Builder
 	if p.terminal {
-		fmt.Fprint(p.out, "\r\x1b[K")
+		b.WriteString("\r\x1b[K")
 	}
 	if d.N == 1 {
-		fmt.Fprintf(p.out, "%d days in a simulated tenant. Each line: the day, the share of people able to use MFA, and what happened.\n\n", d.Of)
+		fmt.Fprintf(&b, "%d days in a simulated tenant. Each line: the day, the share of people able to use MFA, and what happened.\n\n", d.Of)
 	}
 	lines := p.lines(d)
 	when := fmt.Sprintf("day %2d  %s  %5.1f %%", d.N, d.Date.At(12, 0, time.UTC).Format("Mon 02 Jan"), d.Coverage)
@@ -52,18 +56,19 @@ func (p *Progress) Day(d Day) {
 		if i > 0 {
 			when = strings.Repeat(" ", len(when))
 		}
-		fmt.Fprintf(p.out, "%s  %s\n", when, line)
+		fmt.Fprintf(&b, "%s  %s\n", when, line)
 	}
 	switch {
 	case p.terminal:
 		full := int(d.Coverage / 100 * barWidth)
-		fmt.Fprintf(p.out, "[%s%s] %5.1f %%  day %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), d.Coverage, d.N, d.Of)
+		fmt.Fprintf(&b, "[%s%s] %5.1f %%  day %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), d.Coverage, d.N, d.Of)
 		if d.N == d.Of {
-			fmt.Fprintln(p.out)
+			fmt.Fprintln(&b)
 		}
 	case len(lines) == 0 && (d.N%7 == 0 || d.N == d.Of):
-		fmt.Fprintln(p.out, when)
+		fmt.Fprintln(&b, when)
 	}
+	return b.String()
 }
 
 func (p *Progress) lines(d Day) []string {

@@ -151,8 +151,8 @@ type alertLine struct {
 }
 
 func (r *report) alerts() {
-	slowest, any := r.SlowestAlert()
-	if any {
+	slowest, found := r.SlowestAlert()
+	if found {
 		r.Slowest = span(slowest)
 	}
 	records := map[string]rollout.Alert{}

@@ -72,6 +72,9 @@ func (p *people) meet(ctx context.Context) error {
 			continue
 		}
 		s := &someone{id: a.ID, mail: strings.ToLower(a.Mail), country: a.Country, class: a.Class, habit: atOnce}
+		if a.New && a.Class == rollout.ClassNeverSignedIn {
+			s.class = rollout.ClassMember // a new colleague, who is about to
+		}
 		p.known[a.ID] = s
 		if s.mail != "" {
 			p.byMail[s.mail] = s
@@ -81,7 +84,14 @@ func (p *people) meet(ctx context.Context) error {
 			unready = append(unready, s)
 		}
 	}
-	p.giveHabits(unready)
+	if len(p.known) == len(fresh) {
+		p.giveHabits(unready)
+	} else {
+		// Whoever joins later is shown around by a colleague, and reads the mail.
+		for _, s := range unready {
+			s.habit = onReminder1
+		}
+	}
 	for _, s := range fresh {
 		p.beginDays(s)
 	}
@@ -181,6 +191,8 @@ func (p *people) signIn(s *someone, try int) {
 	case s.habit == needsHelp:
 		p.waiting[s.id] = true
 		w.say("%s is locked out", w.nameOf(s.id))
+		// Where nobody sees it in a log, the person calls the help desk the next day.
+		w.agenda.put(w.clock.Now().Add(26*time.Hour), p.help)
 	default:
 		// The sign-in itself leads to the registration, and then goes on.
 		w.agenda.put(w.clock.Now().Add(4*time.Minute), func() {
@@ -240,7 +252,8 @@ func (p *people) register(s *someone) {
 	w := p.world
 	s.registered = true
 	kind := tenant.AuthenticatorPush
-	if p.chance("method", s.id) < 0.12 {
+	// Security Defaults, all that a tenant without a licence has, take no number.
+	if w.tenant.HasSignInLog() && p.chance("method", s.id) < 0.12 {
 		kind = tenant.MobilePhone
 	}
 	if err := w.tenant.Register(s.id, kind, w.clock.Now()); err != nil {

@@ -259,7 +259,7 @@ func (v *witness) switched(id string, at time.Time) {
 		v.violate("property 1: switched without a capable administrator")
 	}
 	for _, e := range w.cfg.EmergencyAccounts {
-		if !v.drilled(e.ID, at) {
+		if !v.drilled(e.ID, at) && !v.waived("alert-path", at) {
 			v.violate("property 1: switched without a drill of emergency account %s", e.ID)
 		}
 	}
@@ -269,6 +269,12 @@ func (v *witness) drilled(account string, at time.Time) bool {
 	return slices.ContainsFunc(v.emergency, func(u emergencyUse) bool {
 		return u.account == account && at.Sub(u.at) < rollout.DrillDays*24*time.Hour
 	})
+}
+
+// waived: an owner lifted the gate for that day.
+func (v *witness) waived(gate string, at time.Time) bool {
+	day := rollout.DateOf(at.In(v.world.cfg.Location()))
+	return slices.ContainsFunc(v.world.cfg.Waivers, func(x rollout.Waiver) bool { return x.Gate == gate && !x.Until.Before(day) })
 }
 
 // mailed judges each message that leaves: property 3.
@@ -314,7 +320,9 @@ func (v *witness) signedIn(account string, out tenant.Outcome) {
 		return
 	}
 	v.stopped[account] = true
-	accepted := slices.ContainsFunc(w.cfg.Accepted, func(a rollout.Acceptance) bool { return strings.EqualFold(a.Account, account) })
+	// The operator named them: accepted, or exempted where no exclusion exists.
+	_, exempted := w.cfg.Exemption(v.accounts[account], rollout.DateOf(w.clock.Now().In(w.cfg.Location())))
+	accepted := exempted || slices.ContainsFunc(w.cfg.Accepted, func(a rollout.Acceptance) bool { return strings.EqualFold(a.Account, account) })
 	told := v.told[account]
 	enough := !told.IsZero() && rollout.DateOf(told.In(w.cfg.Location())).DaysUntil(rollout.DateOf(w.clock.Now().In(w.cfg.Location()))) >= rollout.NoticeDays
 	if !enough && !accepted {
@@ -365,6 +373,9 @@ func (v *witness) alertWithin() time.Duration {
 // sign-in raised one alert.
 func (v *witness) end(alerts []rollout.Alert) {
 	w := v.world
+	if !w.tenant.HasSignInLog() {
+		return // without a licence there is nothing that could be watched
+	}
 	for _, use := range v.emergency {
 		var found []rollout.Alert
 		for _, a := range alerts {

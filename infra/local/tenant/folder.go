@@ -265,10 +265,15 @@ func unwrap(v any, l kept, depth int) (rows []any, more bool, err error) {
 		_, next := o["@odata.nextLink"]
 		return rows, more || next, err
 	}
+	for _, k := range sortedKeys(o) {
+		if inner, is := o[k].([]any); is && strings.EqualFold(k, l.name) {
+			return unwrap(inner, l, depth+1) // in an envelope that has an id of its own, perhaps
+		}
+	}
 	if isRow(o) {
 		return []any{o}, false, nil
 	}
-	for _, k := range append([]string{l.name}, envelopes...) {
+	for _, k := range envelopes {
 		for _, have := range sortedKeys(o) {
 			if strings.EqualFold(k, have) && (at(o, have) != nil) {
 				switch o[have].(type) {

@@ -163,19 +163,20 @@ func utf16With(order binary.ByteOrder, s string) string {
 func TestFilesAsPeopleKeepThem(t *testing.T) {
 	list := `{"value":[` + adaUser + `,` + benUser + `]}`
 	for name, files := range map[string]map[string]string{
-		"as Graph answers":         {"users.json": list},
-		"an array":                 {"users.json": `[` + adaUser + `,` + benUser + `]`},
-		"UTF-8 with a mark":        {"users.json": "\xEF\xBB\xBF" + list},
-		"UTF-16, little end":       {"users.json": utf16With(binary.LittleEndian, list)},
-		"UTF-16, big end":          {"users.json": utf16With(binary.BigEndian, list)},
-		"one object per file":      {"users/ada.json": adaUser, "users/ben.json": benUser},
-		"pages in a folder":        {"users/1.json": `{"value":[` + adaUser + `],"@odata.nextLink":"https://graph.microsoft.com/v1.0/users?$skiptoken=x"}`, "users/2.json": `{"value":[` + benUser + `]}`},
-		"an array of pages":        {"users.json": `[{"value":[` + adaUser + `]},{"value":[` + benUser + `]}]`},
-		"lines of JSON":            {"users.json": adaUser + "\n" + benUser + "\n"},
-		"a tool's envelope":        {"users.json": `{"exportedAt":"2026-11-01","tool":{"name":"x"},"data":` + list + `}`},
-		"under the listing's name": {"users.json": `{"Users":[` + adaUser + `,` + benUser + `],"count":2}`},
-		"a batch's answers":        {"users.json": `{"responses":[{"id":"1","status":200,"body":{"value":[` + adaUser + `]}},{"id":"2","status":200,"body":` + benUser + `}]}`},
-		"two listings of columns":  {"users-list-names.json": list, "users-list-more.json": `{"value":[{"id":"` + ada + `","department":"Sales"}]}`},
+		"as Graph answers":          {"users.json": list},
+		"an array":                  {"users.json": `[` + adaUser + `,` + benUser + `]`},
+		"UTF-8 with a mark":         {"users.json": "\xEF\xBB\xBF" + list},
+		"UTF-16, little end":        {"users.json": utf16With(binary.LittleEndian, list)},
+		"UTF-16, big end":           {"users.json": utf16With(binary.BigEndian, list)},
+		"one object per file":       {"users/ada.json": adaUser, "users/ben.json": benUser},
+		"pages in a folder":         {"users/1.json": `{"value":[` + adaUser + `],"@odata.nextLink":"https://graph.microsoft.com/v1.0/users?$skiptoken=x"}`, "users/2.json": `{"value":[` + benUser + `]}`},
+		"an array of pages":         {"users.json": `[{"value":[` + adaUser + `]},{"value":[` + benUser + `]}]`},
+		"lines of JSON":             {"users.json": adaUser + "\n" + benUser + "\n"},
+		"a tool's envelope":         {"users.json": `{"exportedAt":"2026-11-01","tool":{"name":"x"},"data":` + list + `}`},
+		"in an envelope with an id": {"users.json": `{"id":"export-7","state":"done","users":[` + adaUser + `,` + benUser + `]}`},
+		"under the listing's name":  {"users.json": `{"Users":[` + adaUser + `,` + benUser + `],"count":2}`},
+		"a batch's answers":         {"users.json": `{"responses":[{"id":"1","status":200,"body":{"value":[` + adaUser + `]}},{"id":"2","status":200,"body":` + benUser + `}]}`},
+		"two listings of columns":   {"users-list-names.json": list, "users-list-more.json": `{"value":[{"id":"` + ada + `","department":"Sales"}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files["conditionalAccessPolicies.json"] = noPolicy

@@ -159,6 +159,9 @@ func (l *loader) users() error {
 		return errors.New("the folder's users hold no account: nothing can be rehearsed")
 	}
 	for _, u := range t.users.all() {
+		if text(u, "userPrincipalName") == "" {
+			l.problem(listUsers, "%s comes without a userPrincipalName", nameOf(u))
+		}
 		if _, known := truth(u, "accountEnabled"); !known {
 			unknown++
 		}

@@ -1,9 +1,13 @@
 package tenant_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"sallyport/infra/local/tenant"
 )
@@ -106,5 +110,35 @@ func TestSampleFreeHasNoLicenceAndThirtyAccounts(t *testing.T) {
 	}
 	if firm.SecurityDefaults() || len(firm.Policies()) != 0 {
 		t.Error("nothing should be demanded of anybody yet")
+	}
+}
+
+// The same seed makes the same firm to the last byte, another seed another one.
+func TestTheSameSeedMakesTheSameFirm(t *testing.T) {
+	save := func(seed uint64) map[string]string {
+		dir := t.TempDir()
+		if err := tenant.Sample(seed, newClock()).Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{}
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(filepath.Join(dir, f.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[f.Name()] = string(b)
+		}
+		return out
+	}
+	one, again, other := save(1), save(1), save(2)
+	if diff := cmp.Diff(one, again); diff != "" {
+		t.Error(diff)
+	}
+	if len(one) != 16 || one["users.json"] == other["users.json"] {
+		t.Errorf("%d files; the users of two seeds are the same: %v", len(one), one["users.json"] == other["users.json"])
 	}
 }

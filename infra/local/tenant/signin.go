@@ -67,7 +67,7 @@ type Outcome struct {
 	UsedMFA    bool     // the session now carries MFA
 	Failed     []string // ids of the policies that stopped it, or "securityDefaults", "perUserMfa"
 	Prompted   bool     // MFA was asked
-	Registered bool     // the person had a factor that would have done
+	Registered bool     // where MFA was needed: the person had a factor that would have done
 }
 
 // Stopped reports whether the person did not get in because of MFA or a policy.

@@ -41,7 +41,12 @@ type signInLog struct {
 	rows   []*row
 	byUser map[string][]*row
 	failed map[int][]*row // by error code, failures only
+	forgot int            // rows before this one keep no JSON
 }
+
+// keepJSON is how long after a sign-in its JSON is kept: what is polled again
+// and again is young.
+const keepJSON = 3 * 24 * time.Hour
 
 func newSignInLog() signInLog {
 	return signInLog{byUser: map[string][]*row{}, failed: map[int][]*row{}}
@@ -53,6 +58,9 @@ func (l *signInLog) add(r *row) {
 	l.byUser[user] = insert(l.byUser[user], r)
 	if r.code != 0 {
 		l.failed[r.code] = insert(l.failed[r.code], r)
+	}
+	for ; l.forgot < len(l.rows) && r.at.Sub(l.rows[l.forgot].at) > keepJSON; l.forgot++ {
+		l.rows[l.forgot].told = nil
 	}
 }
 

@@ -1,0 +1,129 @@
+package tenant
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// standardUser is what a user comes with when nothing is selected.
+var standardUser = []string{"businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage", "surname", "userPrincipalName"}
+
+// basicUser is what User.ReadBasic.All lets an application see.
+var basicUser = []string{"displayName", "givenName", "id", "identities", "mail", "photo", "securityIdentifier", "surname", "userPrincipalName"}
+
+// userProperties are the properties of the type user that may be selected.
+// Source: https://learn.microsoft.com/graph/api/resources/user
+var userProperties = append(slices.Clone(standardUser),
+	"accountEnabled", "ageGroup", "assignedLicenses", "assignedPlans", "city", "companyName", "consentProvidedForMinor", "country", "createdDateTime",
+	"creationType", "customSecurityAttributes", "deletedDateTime", "department", "employeeHireDate", "employeeId", "employeeLeaveDateTime",
+	"employeeOrgData", "employeeType", "externalUserState", "externalUserStateChangeDateTime", "faxNumber", "identities", "imAddresses",
+	"isResourceAccount", "lastPasswordChangeDateTime", "legalAgeGroupClassification", "licenseAssignmentStates", "mailNickname",
+	"onPremisesDistinguishedName", "onPremisesDomainName", "onPremisesExtensionAttributes", "onPremisesImmutableId", "onPremisesLastSyncDateTime",
+	"onPremisesProvisioningErrors", "onPremisesSamAccountName", "onPremisesSecurityIdentifier", "onPremisesSyncEnabled",
+	"onPremisesUserPrincipalName", "otherMails", "passwordPolicies", "passwordProfile", "postalCode", "preferredDataLocation",
+	"provisionedPlans", "proxyAddresses", "securityIdentifier", "serviceProvisioningErrors", "showInAddressList", "signInActivity",
+	"signInSessionsValidFromDateTime", "state", "streetAddress", "usageLocation", "userType")
+
+var userFilters = map[string]string{
+	"id": "eq in", "userPrincipalName": "eq startswith in", "mail": "eq startswith in", "displayName": "eq startswith", "accountEnabled": "eq",
+	"userType": "eq", "createdDateTime": "eq ge le gt lt", "onPremisesSyncEnabled": "eq", "department": "eq startswith", "usageLocation": "eq",
+	"creationType": "eq", "signInActivity/lastSignInDateTime": "ge le gt lt eq", "signInActivity/lastSuccessfulSignInDateTime": "ge le gt lt eq",
+}
+
+// asksActivity reports whether signInActivity is wanted, and refuses it where
+// licence or permission is missing.
+func (t *Tenant) asksActivity(c *call) (bool, answer) {
+	if !strings.Contains(c.query.Get("$select")+c.query.Get("$filter"), "signInActivity") {
+		return false, answer{}
+	}
+	switch {
+	case !t.premium():
+		return true, unlicensed()
+	case !c.may(one("AuditLog.Read.All")):
+		return true, problem(http.StatusForbidden, "Authentication_MSGraphPermissionMissing", "The principal does not have required Microsoft Graph permission(s): AuditLog.Read.All to call this API.")
+	}
+	return true, answer{}
+}
+
+// basicOnly refuses what User.ReadBasic.All does not show.
+func basicOnly(c *call) answer {
+	if c.may(one("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")) {
+		return answer{}
+	}
+	for _, s := range strings.Split(c.query.Get("$select"), ",") {
+		if s = strings.TrimSpace(s); s != "" && !holds(basicUser, s) {
+			return problem(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+		}
+	}
+	return answer{}
+}
+
+func (t *Tenant) listUsers(c *call) answer {
+	activity, a := t.asksActivity(c)
+	if a.status == 0 {
+		a = basicOnly(c)
+	}
+	if a.status != 0 {
+		return a
+	}
+	l := listing{context: "users", rows: t.users.all(), properties: userProperties, standard: standardUser, filters: userFilters, pageOf: 100, most: 999}
+	if activity {
+		l.most = 500
+		for i, u := range l.rows {
+			l.rows[i] = t.withActivity(u)
+		}
+	}
+	return t.list(c, l)
+}
+
+// withActivity is a user with signInActivity as Graph knows it: late.
+func (t *Tenant) withActivity(u Object) Object {
+	id := text(u, "id")
+	t.refresh(id)
+	shown := t.person(id).shown
+	if shown == nil {
+		return u
+	}
+	with := make(Object, len(u)+1)
+	for k, v := range u {
+		with[k] = v
+	}
+	with["signInActivity"] = shown
+	return with
+}
+
+// theUser finds the user of a call by id or userPrincipalName.
+func (t *Tenant) theUser(c *call) (Object, answer) {
+	id := c.vars["user"]
+	if u, ok := t.users.get(id); ok {
+		return u, answer{}
+	}
+	if byName, ok := t.userID(id); ok {
+		u, _ := t.users.get(byName)
+		return u, answer{}
+	}
+	return nil, missing(id)
+}
+
+func (t *Tenant) getUser(c *call) answer {
+	u, a := t.theUser(c)
+	if a.status == 0 {
+		_, a = t.asksActivity(c)
+	}
+	if a.status == 0 {
+		a = basicOnly(c)
+	}
+	if a.status != 0 {
+		return a
+	}
+	l := listing{context: "users", properties: userProperties, standard: standardUser}
+	if a := l.refuse(c.query); a.status != 0 {
+		return a
+	}
+	selected, a := l.selected(c.query.Get("$select"))
+	if a.status != 0 {
+		return a
+	}
+	return entity("users", pick(t.withActivity(u), selected))
+}

@@ -28,8 +28,8 @@ type world struct {
 	functions map[string]*emulator.Function
 }
 
-// run starts every function as it is deployed. The environment is what
-// template.yaml gives each, and the end points.
+// run builds and starts every function, each with all that template.yaml sets for
+// any of them and with the end points of this test.
 func (w *world) run(t *testing.T) {
 	t.Helper()
 	w.functions = map[string]*emulator.Function{}

@@ -35,8 +35,8 @@ func TestRollout(t *testing.T) {
 		{"the operator applies rollout.yaml", func(t *testing.T) { must(t, w.table.PutConfig(t.Context(), w.config(t, w.start))) }},
 		{"audit sees everybody", func(t *testing.T) { w.audited(t, 5, 7) }},
 		{"subscriptions hears of emergency accounts, through webhook", w.subscribed},
-		{"breakglass alerts on a touched emergency account", w.touched},
 		{"a drill proves the alert path", w.drilled},
+		{"breakglass alerts on a touched emergency account", w.touched},
 		{"enforce announces and creates, report-only", w.announced},
 		{"remind and notify tell everybody, once", func(t *testing.T) { w.told(t, announcing) }},
 		{"feedback knows that it was delivered", w.delivered},
@@ -108,16 +108,18 @@ func (w *world) touched(t *testing.T) {
 	must(t, w.SetEnabled(w.emergency[1], true))
 	w.TakeNotifications() // that of the mending
 
+	w.heard(t, 1, "disabled") // and nothing of the drills' sign-ins, which were read again
 	alerts, err := w.table.Alerts(t.Context(), domain)
 	must(t, err)
-	if len(alerts) != 1 || alerts[0].Kind != rollout.AlertTampering || alerts[0].Account != w.emergency[1] {
-		t.Fatalf("alerts: %+v", alerts)
+	if !slices.ContainsFunc(alerts, func(a rollout.Alert) bool {
+		return a.Kind == rollout.AlertTampering && a.Account == w.emergency[1]
+	}) {
+		t.Errorf("no alert of the account that was touched: %+v", alerts)
 	}
-	w.heard(t, 1, "disabled")
 }
 
-// heard: the security team got that many alerts by mail and by SNS, each about
-// what was done.
+// heard: the security team got that many alerts about what was done, by mail and
+// by SNS, and by SNS none of anything else since it was last asked.
 func (w *world) heard(t *testing.T, n int, what string) {
 	t.Helper()
 	var texts []string
@@ -126,13 +128,18 @@ func (w *world) heard(t *testing.T, n int, what string) {
 			texts = append(texts, record.Body)
 		}
 	}
-	mails := w.mailsTo(t, "security@fabrikam.com")
-	if len(texts) != n || len(mails) < n {
-		t.Fatalf("%d alerts by SNS and %d by mail, want %d by each", len(texts), len(mails), n)
+	var mails []letter
+	for _, l := range w.mailsTo(t, "security@fabrikam.com") {
+		if strings.Contains(l.Raw, what) {
+			mails = append(mails, l)
+		}
 	}
-	for _, text := range append(texts, mails[len(mails)-1].Raw) {
+	if len(texts) != n || len(mails) != n {
+		t.Fatalf("%d alerts by SNS and %d by mail that say %q, want %d by each", len(texts), len(mails), what, n)
+	}
+	for _, text := range texts {
 		if !strings.Contains(text, what) {
-			t.Errorf("an alert says nothing of %q:\n%s", what, text)
+			t.Errorf("an alert by SNS says nothing of %q: %s", what, text)
 		}
 	}
 }
@@ -152,8 +159,6 @@ func (w *world) drilled(t *testing.T) {
 	}
 	w.job(t, "breakglass", now())
 	w.heard(t, 2, "signed in")
-	w.job(t, "breakglass", now()) // reads the same rows
-	w.heard(t, 0, "")
 	drills, err := w.table.Drills(t.Context(), domain)
 	must(t, err)
 	if len(drills) != 2 || drills[0].PassedAt.IsZero() || drills[1].PassedAt.IsZero() {
@@ -407,6 +412,9 @@ func (w *world) queueGone(t *testing.T) {
 func (w *world) discreet(t *testing.T) {
 	for name, f := range w.functions {
 		log := f.Log()
+		if log == "" {
+			t.Errorf("%s has logged nothing: there is nothing to look at", name)
+		}
 		for _, secret := range []string{"@contoso.com", "@fabrikam.com", " Example", clientState, alertSecret} {
 			if strings.Contains(log, secret) {
 				t.Errorf("the log of %s holds %q", name, secret)

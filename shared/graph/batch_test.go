@@ -156,15 +156,16 @@ func TestABatchAsksAgainForWhatWasThrottled(t *testing.T) {
 func TestABatchThatIsNotWholeIsAnError(t *testing.T) {
 	var partial *graph.PartialError
 	for name, answer := range map[string]http.HandlerFunc{
-		"one left out":          ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}}]}`),
-		"one twice":             ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}},{"id":"0","status":200,"body":{"value":[]}}]}`),
-		"one not asked":         ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}},{"id":"7","status":200,"body":{"value":[]}}]}`),
-		"a third not asked":     ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}},{"id":"1","status":200,"body":{"value":[]}},{"id":"7","status":200,"body":{"value":[]}}]}`),
-		"an id that is none":    ok(`{"responses":[{"id":"x","status":200}]}`),
-		"no responses":          ok(`{}`),
-		"an error inside a 200": ok(`{"error":{"code":"UnknownError"}}`),
-		"refused for ever":      batchServer(t, func(sub) subAnswer { return subAnswer{Status: 429, Body: odata("TooManyRequests")} }),
-		"told to wait an hour":  batchServer(t, func(sub) subAnswer { return subAnswer{Status: 429, Headers: map[string]string{"Retry-After": "3600"}} }),
+		"one left out":             ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}}]}`),
+		"one twice":                ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}},{"id":"0","status":200,"body":{"value":[]}}]}`),
+		"one twice, none left out": ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}},{"id":"1","status":200,"body":{"value":[]}},{"id":"0","status":404}]}`),
+		"one not asked":            ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}},{"id":"7","status":200,"body":{"value":[]}}]}`),
+		"a third not asked":        ok(`{"responses":[{"id":"0","status":200,"body":{"value":[]}},{"id":"1","status":200,"body":{"value":[]}},{"id":"7","status":200,"body":{"value":[]}}]}`),
+		"an id that is none":       ok(`{"responses":[{"id":"x","status":200}]}`),
+		"no responses":             ok(`{}`),
+		"an error inside a 200":    ok(`{"error":{"code":"UnknownError"}}`),
+		"refused for ever":         batchServer(t, func(sub) subAnswer { return subAnswer{Status: 429, Body: odata("TooManyRequests")} }),
+		"told to wait an hour":     batchServer(t, func(sub) subAnswer { return subAnswer{Status: 429, Headers: map[string]string{"Retry-After": "3600"}} }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			tn := newTenant(t, answer)

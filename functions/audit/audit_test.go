@@ -59,7 +59,7 @@ func newBench(t *testing.T) *bench {
 	}
 	b := &bench{table: store.New(store.NewMemory()), tenant: o.Tenant, clock: o.Clock, cfg: o.Config, graph: client}
 	b.audit = audit.Audit{
-		Table: b.table, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Table: b.table, Log: slog.New(slog.DiscardHandler),
 		Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return b.graph, nil },
 	}
 	if err := b.table.PutConfig(context.Background(), o.Config); err != nil {

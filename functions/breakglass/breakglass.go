@@ -299,7 +299,7 @@ func (w *watch) tampering(ctx context.Context, id string) error {
 		return fmt.Errorf("connect to Graph: %w", err)
 	}
 	user, err := g.User(ctx, id)
-	what := ""
+	var what string
 	switch {
 	case errors.Is(err, graph.ErrNotFound):
 		what = "deleted"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -99,7 +98,7 @@ func newBench(t *testing.T) *bench {
 		}},
 	}
 	n.b = breakglass.Breakglass{
-		Table: n.table, Outbox: outbox.Outbox{Table: n.table, Queue: n.queue}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Table: n.table, Outbox: outbox.Outbox{Table: n.table, Queue: n.queue}, Log: slog.New(slog.DiscardHandler),
 		Channels: []breakglass.Channel{n.email, n.sns},
 		Graph:    func(context.Context, rollout.TenantID) (breakglass.Graph, error) { return n.directory, nil },
 	}

@@ -3,7 +3,6 @@ package enforce_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -74,7 +73,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{table: store.New(store.NewMemory()), tenant: o.Tenant, clock: o.Clock, cfg: o.Config, queue: &queue{}, graph: client}
 	b.cfg.Waves = slices.DeleteFunc(b.cfg.Waves, func(w rollout.WaveConfig) bool { return w.Name != "everyone" })
 	b.enforce = enforce.Enforce{
-		Table: b.table, Outbox: outbox.Outbox{Table: b.table, Queue: b.queue}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Table: b.table, Outbox: outbox.Outbox{Table: b.table, Queue: b.queue}, Log: slog.New(slog.DiscardHandler),
 		Graph: func(context.Context, rollout.TenantID) (enforce.Graph, error) { return b.graph, nil },
 	}
 	b.audit(t)

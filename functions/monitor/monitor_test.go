@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -56,7 +55,7 @@ func newBench(t *testing.T, members int) *bench {
 	ctx := context.Background()
 	b := &bench{table: store.New(store.NewMemory()), log: &signInLog{}, queue: &queue{}}
 	b.monitor = monitor.Monitor{
-		Table: b.table, Outbox: outbox.Outbox{Table: b.table, Queue: b.queue}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Table: b.table, Outbox: outbox.Outbox{Table: b.table, Queue: b.queue}, Log: slog.New(slog.DiscardHandler),
 		Graph: func(context.Context, rollout.TenantID) (monitor.Graph, error) { return b.log, nil },
 	}
 	cfg := rollout.Config{

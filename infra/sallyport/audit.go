@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sallyport/infra/local/rehearsal"
+	"sallyport/shared/job"
 	"sallyport/shared/rollout"
 )
 
@@ -75,7 +76,7 @@ func (a *auditor) run(ctx context.Context, s session) error {
 	if a.tenant == "" {
 		return usageError{"--tenant names no folder; make one with sallyport snapshot --out DIR"}
 	}
-	now := time.Now()
+	now := job.Wall{}.Now()
 	if a.at != "" {
 		day, err := rollout.ParseDate(a.at)
 		if err != nil {

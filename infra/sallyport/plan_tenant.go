@@ -10,6 +10,7 @@ import (
 	"sallyport/infra/local/rehearsal"
 	"sallyport/infra/local/tenant"
 	"sallyport/shared/config"
+	"sallyport/shared/job"
 	"sallyport/shared/rollout"
 )
 
@@ -32,7 +33,7 @@ type plannedWave struct {
 // ask holds the plan to a copy of its tenant: whom each wave holds, and what
 // the file names but the tenant does not have, or not as it should be.
 func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plannedTenant, []config.Problem, error) {
-	now := time.Now()
+	now := job.Wall{}.Now()
 	if p.at != "" {
 		day, err := rollout.ParseDate(p.at)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"sallyport/infra/local/rehearsal"
 	"sallyport/infra/local/tenant"
 	"sallyport/shared/config"
+	"sallyport/shared/job"
 	"sallyport/shared/mail"
 	"sallyport/shared/rollout"
 )
@@ -116,11 +117,11 @@ func (r *rehearse) options(s session, renderer *mail.Renderer) (rehearsal.Option
 			return o, err
 		}
 	} else {
-		o = rehearsal.Options{Clock: rehearsal.NewClock(time.Now()), Seed: r.seed, Renderer: renderer, Story: &rehearsal.Story{}}
+		o = rehearsal.Options{Clock: rehearsal.NewClock(job.Wall{}.Now()), Seed: r.seed, Renderer: renderer, Story: &rehearsal.Story{}}
 		if o.Tenant, err = loadTenant(s, r.tenant, r.seed, o.Clock); err != nil {
 			return o, err
 		}
-		o.Config, o.Start = rehearsal.Propose(o.Tenant, rollout.DateOf(time.Now()))
+		o.Config, o.Start = rehearsal.Propose(o.Tenant, rollout.DateOf(job.Wall{}.Now()))
 	}
 	if r.config != "" {
 		if o.Config, err = readConfig(s, r.config); err != nil {

@@ -190,27 +190,27 @@ func CoverageOf(cfg Config, accounts []Account, day Date) Coverage {
 // string that is not here is StrengthUnknown.
 // Source: https://learn.microsoft.com/graph/api/resources/userregistrationdetails
 // and https://learn.microsoft.com/entra/identity/authentication/concept-sms-voice-retirement
-func methodStrength(method string) (s Strength, isMethod bool) {
+func methodStrength(method string) Strength {
 	switch strings.ToLower(method) {
 	case "passkeydevicebound", "passkeydeviceboundauthenticator", "passkeydeviceboundwindowshello", "passkeysynced",
 		"fido2securitykey", "fido2", "fido", "windowshelloforbusiness", "macossecureenclavekey",
 		"fido2authenticationmethod", "windowshelloforbusinessauthenticationmethod", "x509certificateauthenticationmethod",
 		"platformcredentialauthenticationmethod":
-		return StrengthPhishingResistant, true
+		return StrengthPhishingResistant
 	case "microsoftauthenticatorpush", "microsoftauthenticatorpasswordless", "softwareonetimepasscode",
 		"hardwareonetimepasscode", "onetimepasscode", "externalauthmethod",
 		"microsoftauthenticatorauthenticationmethod", "softwareoathauthenticationmethod", "hardwareoathauthenticationmethod",
 		"externalauthenticationmethod":
-		return StrengthStrong, true
+		return StrengthStrong
 	case "mobilephone", "alternatemobilephone", "officephone", "sms", "mobilesms", "mobilecall", "officecall",
 		"alternatemobilecall", "phoneauthenticationmethod":
-		return StrengthWeak, true
+		return StrengthWeak
 	case "password", "email", "securityquestion", "apppassword", "temporaryaccesspass", "qrcode",
 		"passwordauthenticationmethod", "emailauthenticationmethod", "temporaryaccesspassauthenticationmethod",
 		"qrcodepinauthenticationmethod", "":
-		return StrengthNone, false
+		return StrengthNone
 	}
-	return StrengthUnknown, true
+	return StrengthUnknown
 }
 
 // StrengthOf returns the strength of the best of the methods. A Temporary
@@ -219,7 +219,7 @@ func StrengthOf(methods []string) Strength {
 	order := []Strength{StrengthNone, StrengthUnknown, StrengthWeak, StrengthStrong, StrengthPhishingResistant}
 	best := StrengthNone
 	for _, m := range methods {
-		s, _ := methodStrength(m)
+		s := methodStrength(m)
 		if slices.Index(order, s) > slices.Index(order, best) {
 			best = s
 		}

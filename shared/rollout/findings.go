@@ -60,7 +60,7 @@ func findings(cfg Config, d Directory, accounts []Account, now time.Time) []Find
 
 func hasUnknownMethod(methods []string) bool {
 	for _, m := range methods {
-		if s, _ := methodStrength(m); s == StrengthUnknown {
+		if methodStrength(m) == StrengthUnknown {
 			return true
 		}
 	}

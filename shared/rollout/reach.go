@@ -246,11 +246,11 @@ func firstOf(candidates ...string) string {
 }
 
 func latest(times ...time.Time) time.Time {
-	var max time.Time
+	var last time.Time
 	for _, t := range times {
-		if t.After(max) {
-			max = t
+		if t.After(last) {
+			last = t
 		}
 	}
-	return max
+	return last
 }

@@ -23,12 +23,13 @@ import (
 // call in (25 / rate) the function dies on the spot.
 type faults struct {
 	rate   float64
-	random *rand.Rand
+	random func() float64 // from 0 to below 1, by the seed
 	struck map[string]int
 }
 
 func newFaults(seed uint64, rate float64) *faults {
-	return &faults{rate: rate, random: rand.New(rand.NewPCG(seed, 0xfa017)), struck: map[string]int{}}
+	//nolint:forbidigo // this is where the seed becomes randomness
+	return &faults{rate: rate, random: rand.New(rand.NewPCG(seed, 0xfa017)).Float64, struck: map[string]int{}}
 }
 
 // crash is what a function dies of: it passes through everything, like the end
@@ -38,16 +39,19 @@ type crash struct{ after string }
 var errInjected = errors.New("injected fault")
 
 func (f *faults) strikes(what string, share float64) bool {
-	if f.rate == 0 || f.random.Float64() >= f.rate*share {
+	if f.rate == 0 || f.random() >= f.rate*share {
 		return false
 	}
 	f.struck[what]++
 	return true
 }
 
-// fail is asked before a call.
-func (f *faults) fail(what string, share float64) error {
-	if f.strikes(what, share) {
+// tableShare is the part of the rate at which the table and the queues fail.
+const tableShare = 1.0 / 20
+
+// fail is asked before a call to the table or a queue.
+func (f *faults) fail(what string) error {
+	if f.strikes(what, tableShare) {
 		return fmt.Errorf("%s: %w", what, errInjected)
 	}
 	return nil
@@ -56,7 +60,7 @@ func (f *faults) fail(what string, share float64) error {
 // mayDie is asked after a call that happened.
 func (f *faults) mayDie(after string) {
 	if f.strikes("crash after "+after, 1.0/25) {
-		panic(crash{after})
+		panic(crash{after}) //nolint:forbidigo // it plays the end of a process
 	}
 }
 
@@ -84,24 +88,22 @@ type faultyTable struct {
 	faults *faults
 }
 
-const tableShare = 1.0 / 20
-
 func (t faultyTable) Get(ctx context.Context, key store.Key, into any) error {
-	if err := t.faults.fail("table read", tableShare); err != nil {
+	if err := t.faults.fail("table read"); err != nil {
 		return err
 	}
 	return t.Table.Get(ctx, key, into)
 }
 
 func (t faultyTable) Query(ctx context.Context, partition string) iter.Seq2[store.Row, error] {
-	if err := t.faults.fail("table query", tableShare); err != nil {
+	if err := t.faults.fail("table query"); err != nil {
 		return func(yield func(store.Row, error) bool) { yield(nil, err) }
 	}
 	return t.Table.Query(ctx, partition)
 }
 
 func (t faultyTable) Write(ctx context.Context, writes ...store.Write) error {
-	if err := t.faults.fail("table write", tableShare); err != nil {
+	if err := t.faults.fail("table write"); err != nil {
 		return err
 	}
 	err := t.Table.Write(ctx, writes...)
@@ -112,7 +114,7 @@ func (t faultyTable) Write(ctx context.Context, writes ...store.Write) error {
 }
 
 func (t faultyTable) Batch(ctx context.Context, writes []store.Write) error {
-	if err := t.faults.fail("table batch", tableShare); err != nil {
+	if err := t.faults.fail("table batch"); err != nil {
 		return err
 	}
 	err := t.Table.Batch(ctx, writes)
@@ -128,7 +130,7 @@ type faultyQueue struct {
 }
 
 func (q faultyQueue) Put(ctx context.Context, item outbox.Item) error {
-	if err := q.faults.fail("queue", tableShare); err != nil {
+	if err := q.faults.fail("queue"); err != nil {
 		return err
 	}
 	if err := q.Queue.Put(ctx, item); err != nil {

@@ -143,7 +143,7 @@ func (w *world) invoke(name string, call func(context.Context, *functions) error
 		if r := recover(); r != nil {
 			c, is := r.(crash)
 			if !is {
-				panic(r)
+				panic(r) //nolint:forbidigo // a mistake of the program is passed on
 			}
 			w.functions = nil
 			err = fmt.Errorf("died after %s", c.after)

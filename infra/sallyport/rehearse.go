@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"sallyport/infra/local/rehearsal"
 	"sallyport/infra/local/tenant"

@@ -51,6 +51,9 @@ func (a batchAnswer) retryAfter(now time.Time) (time.Duration, bool) {
 // as `careful` says, each counted on its own.
 func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, take func(i, status int, body []byte) error) error {
 	pending := make([]int, len(paths))
+	partial := func(err error) error {
+		return &PartialError{Listing: a.name, Rows: len(paths) - len(pending), Err: err}
+	}
 	for i := range paths {
 		pending[i] = i
 	}
@@ -62,7 +65,7 @@ func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, 
 		}
 		answers, err := c.sendBatch(ctx, call{api: a, weight: weight}, chunk, paths)
 		if err != nil {
-			return &PartialError{Listing: a.name, Rows: len(paths) - len(pending), Err: err}
+			return partial(err)
 		}
 		var again []int
 		var wait time.Duration
@@ -84,15 +87,13 @@ func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, 
 		if len(again) < len(chunk) {
 			fruitless = 0
 		} else if fruitless++; fruitless == batchRounds {
-			return &PartialError{Listing: a.name, Rows: len(paths) - len(pending),
-				Err: fmt.Errorf("Graph refused for now, %d times in a row", fruitless)}
+			return partial(fmt.Errorf("Graph refused for now, %d times in a row", fruitless))
 		}
 		pending = append(again, pending[len(chunk):]...)
 		if len(again) > 0 {
 			size, weight = careful, careful
 			if wait > maxWait {
-				return &PartialError{Listing: a.name, Rows: len(paths) - len(pending),
-					Err: fmt.Errorf("Graph asks to wait for %s", wait.Round(time.Second))}
+				return partial(fmt.Errorf("Graph asks to wait for %s", wait.Round(time.Second)))
 			}
 			if err := c.clock.Sleep(ctx, wait); err != nil {
 				return err

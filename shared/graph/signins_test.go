@@ -29,8 +29,11 @@ func TestSignInsAsksForWhatItShould(t *testing.T) {
 		"a window":   {graph.SignInQuery{From: from, To: from.Add(1500 * time.Millisecond)}, "/v1.0/auditLogs/signIns", "createdDateTime ge 2026-12-01T06:00:00Z and createdDateTime le 2026-12-01T06:00:01.5Z"},
 		"one person": {graph.SignInQuery{UserID: "o'brien"}, "/v1.0/auditLogs/signIns", "userId eq 'o''brien'"},
 		"one code":   {graph.SignInQuery{From: from, ErrorCode: 50072}, "/v1.0/auditLogs/signIns", "createdDateTime ge 2026-12-01T06:00:00Z and status/errorCode eq 50072"},
-		"non-interactive": {graph.SignInQuery{UserID: userID, NonInteractive: true}, "/beta/auditLogs/signIns",
-			"userId eq '" + userID + "' and signInEventTypes/any(t: t eq 'nonInteractiveUser')"},
+		"non-interactive": {
+			graph.SignInQuery{UserID: userID, NonInteractive: true},
+			"/beta/auditLogs/signIns",
+			"userId eq '" + userID + "' and signInEventTypes/any(t: t eq 'nonInteractiveUser')",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var filter string

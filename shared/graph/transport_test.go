@@ -67,8 +67,9 @@ func TestBackoffDoublesAndIsTheSameEveryTime(t *testing.T) {
 		return tn.clock.sleeps
 	}
 	first := run()
-	for i, base := range []time.Duration{1, 2, 4, 8, 16, 32, 60} {
-		if base *= time.Second; first[i] < base || first[i] > base+base/2 {
+	for i, seconds := range []int{1, 2, 4, 8, 16, 32, 60} {
+		base := time.Duration(seconds) * time.Second
+		if first[i] < base || first[i] > base+base/2 {
 			t.Errorf("wait %d is %s, want %s to %s", i+1, first[i], base, base+base/2)
 		}
 	}

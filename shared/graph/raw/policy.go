@@ -71,7 +71,7 @@ func readConditions(conditions map[string]json.RawMessage, p *rollout.Policy) er
 }
 
 func readUsers(raw json.RawMessage, p *rollout.Policy) error {
-	return readMembers(raw, p, map[string]*[]string{
+	return readMembers(raw, map[string]*[]string{
 		"includeUsers": &p.IncludeUsers, "excludeUsers": &p.ExcludeUsers,
 		"includeGroups": &p.IncludeGroups, "excludeGroups": &p.ExcludeGroups,
 		"includeRoles": &p.IncludeRoles, "excludeRoles": &p.ExcludeRoles,
@@ -92,7 +92,7 @@ func readUsers(raw json.RawMessage, p *rollout.Policy) error {
 }
 
 func readApplications(raw json.RawMessage, p *rollout.Policy) error {
-	return readMembers(raw, p, map[string]*[]string{
+	return readMembers(raw, map[string]*[]string{
 		"includeApplications": &p.IncludeApplications, "excludeApplications": &p.ExcludeApplications,
 		"includeUserActions":                          &p.IncludeUserActions,
 		"includeAuthenticationContextClassReferences": &p.AuthContexts,
@@ -105,7 +105,7 @@ func readApplications(raw json.RawMessage, p *rollout.Policy) error {
 }
 
 // readMembers fills the lists of an object by name and leaves the rest to other.
-func readMembers(raw json.RawMessage, p *rollout.Policy, lists map[string]*[]string, other func(string, json.RawMessage) error) error {
+func readMembers(raw json.RawMessage, lists map[string]*[]string, other func(string, json.RawMessage) error) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
 		return err
@@ -185,7 +185,7 @@ func readGrant(grant map[string]json.RawMessage, p *rollout.Policy) error {
 // narrows reports whether a condition leaves anybody or anything out. All
 // platforms and all locations, with no exclusion, do not.
 func narrows(name string, raw json.RawMessage) bool {
-	include, exclude := "", ""
+	var include, exclude string
 	switch name {
 	case "platforms":
 		include, exclude = "includePlatforms", "excludePlatforms"

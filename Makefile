@@ -39,7 +39,7 @@ tools: ## fetch the test tools into .tools
 
 .PHONY: lint
 lint: $(GOLANGCI) ## check the source (vet, staticcheck, gofumpt and more: .golangci.yml)
-	$(GOLANGCI) run ./...
+	$(GOLANGCI) run --allow-serial-runners ./...
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## format the source

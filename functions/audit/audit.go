@@ -182,7 +182,9 @@ func Read(ctx context.Context, g Graph, now time.Time) (rollout.Directory, error
 	if err := readRegistrations(ctx, g, &dir, premium); err != nil {
 		return fail("who registered for MFA", err)
 	}
-	if dir.RoleAssignments, err = g.RoleAssignments(ctx, rollout.HoldsPlan(dir.Plans, rollout.PlanEntraP2)); err != nil {
+	// Without Privileged Identity Management the active assignments are all there
+	// are, and they come whole beside the error that says so.
+	if dir.RoleAssignments, err = g.RoleAssignments(ctx, true); err != nil && !errors.Is(err, graph.ErrNoLicence) {
 		return fail("the role assignments", err)
 	}
 	if dir.Policies, err = g.Policies(ctx); errors.Is(err, graph.ErrNoLicence) && !premium {

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"sallyport/shared/graph"
 	"sallyport/shared/mail"
 	"sallyport/shared/rollout"
 )
@@ -92,8 +93,11 @@ func securityAlert(w Warning) mail.SecurityAlert {
 }
 
 func resultInWords(row rollout.SignIn) string {
-	if row.ErrorCode == 0 {
+	switch row.ErrorCode {
+	case 0:
 		return "signed in"
+	case graph.ErrorCodeMissing:
+		return "how it ended is not known"
 	}
 	if cause, _, ok := rollout.Cause(row.ErrorCode, rollout.LegacyClient(row.ClientAppUsed)); ok {
 		return cause

@@ -256,6 +256,8 @@ func (p *switchPlan) hold(wave WaveConfig, record Wave, failing []GateResult) {
 	}
 	if record.State == WaveObserving {
 		p.do(MoveWave{Wave: wave.Name, To: WaveHeld, Gates: gateIDs(failing), Reason: "the deadline is here and " + sentence(failing)})
+	} else if p.now.In(p.cfg.Location()).Hour() < p.cfg.Enforcement.FromHour {
+		return // the next day's word waits for the morning: it may be mended by then
 	}
 	p.tellHeld(wave, failing)
 }

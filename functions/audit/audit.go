@@ -184,7 +184,7 @@ func Read(ctx context.Context, g Graph, now time.Time) (rollout.Directory, error
 	}
 	// Without Privileged Identity Management the active assignments are all there
 	// are, and they come whole beside the error that says so.
-	if dir.RoleAssignments, err = g.RoleAssignments(ctx, true); err != nil && !errors.Is(err, graph.ErrNoLicence) {
+	if dir.RoleAssignments, err = g.RoleAssignments(ctx, true); err != nil && (len(dir.RoleAssignments) == 0 || !errors.Is(err, graph.ErrNoLicence)) {
 		return fail("the role assignments", err)
 	}
 	if dir.Policies, err = g.Policies(ctx); errors.Is(err, graph.ErrNoLicence) && !premium {

@@ -33,14 +33,17 @@ as you would the directory itself.
 
 You sign in with a device code, as somebody who may read these things (Global
 Reader does). Or put an access token for Microsoft Graph into the environment
-variable GRAPH_TOKEN. GRAPH_ENDPOINT names another cloud.`,
+variable GRAPH_TOKEN. GRAPH_ENDPOINT names another cloud. With --tenant the
+answers come from a folder instead, however it was kept, and are written anew.`,
 		examples: []string{
 			"sallyport snapshot --tenant-id contoso.onmicrosoft.com --out snapshot/",
 			"GRAPH_TOKEN=... sallyport snapshot --out snapshot/",
+			"sallyport snapshot --tenant saved-by-hand/ --out snapshot/",
 		},
 		prepare: func(f *flag.FlagSet) action {
 			n := &snapshot{clock: job.Wall{}}
 			f.StringVar(&n.out, "out", "", "the `folder` to write; it should be empty")
+			f.StringVar(&n.folder, "tenant", "", "a `folder` to take the answers from; empty: the tenant itself")
 			f.StringVar(&n.tenantID, "tenant-id", "organizations", "the tenant's `domain` or id, for the device code sign-in")
 			f.StringVar(&n.clientID, "client-id", graphCommandLineTools, "the public client `id` to sign in with")
 			f.IntVar(&n.days, "sign-ins", 7, "how many `days` of the sign-in log")
@@ -54,9 +57,9 @@ variable GRAPH_TOKEN. GRAPH_ENDPOINT names another cloud.`,
 const graphCommandLineTools = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 
 type snapshot struct {
-	out, tenantID, clientID string
-	days                    int
-	clock                   job.Clock
+	out, folder, tenantID, clientID string
+	days                            int
+	clock                           job.Clock
 }
 
 // snapped is what `sallyport snapshot --json` answers.
@@ -83,6 +86,9 @@ func (n *snapshot) run(ctx context.Context, s session) error {
 	if err := prepareOut(n.out); err != nil {
 		return err
 	}
+	if n.folder != "" {
+		return n.rewrite(s)
+	}
 	credential, err := n.credential(s)
 	if err != nil {
 		return err
@@ -95,6 +101,22 @@ func (n *snapshot) run(ctx context.Context, s session) error {
 	if err := n.read(ctx, client, &answer); err != nil {
 		return err
 	}
+	return n.show(s, answer)
+}
+
+// rewrite takes the answers from a folder.
+func (n *snapshot) rewrite(s session) error {
+	t, err := loadTenant(s, n.folder, 1, n.clock)
+	if err != nil {
+		return err
+	}
+	if err := t.Save(n.out); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return n.show(s, snapped{Folder: n.out, Rows: map[string]int{"users": len(t.Users()), "groups": len(t.Groups()), "conditionalAccessPolicies": len(t.Policies())}, Missing: []left{}})
+}
+
+func (n *snapshot) show(s session, answer snapped) error {
 	if s.json {
 		return s.writeJSON(answer)
 	}

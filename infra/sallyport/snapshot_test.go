@@ -82,6 +82,30 @@ func TestSnapshotIsTheTenant(t *testing.T) {
 	}
 }
 
+// A folder can be read and written anew: the tenant stays the same.
+func TestSnapshotOfAFolder(t *testing.T) {
+	o, _ := sampleAnswers(t)
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	if err := o.Tenant.Save(first); err != nil {
+		t.Fatal(err)
+	}
+	var out, problems bytes.Buffer
+	if code := run(context.Background(), []string{"snapshot", "--tenant", first, "--out", second, "--json"}, nil, &out, &problems, nil); code != exitDone {
+		t.Fatalf("exit code %d\n%s\n%s", code, &out, &problems)
+	}
+	clock := rehearsal.NewClock(o.Clock.Now())
+	copied, err := loadTenant(session{stderr: &problems}, second, 1, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := judged(t, o.Config, o.Tenant, rehearsal.NewClock(o.Clock.Now()))
+	got, _ := judged(t, o.Config, copied, clock)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("accounts (-tenant +folder):\n%s", diff)
+	}
+}
+
 // A rehearsal of the snapshot runs, and begins where the tenant is.
 func TestRehearseASnapshot(t *testing.T) {
 	o, env := sampleAnswers(t)

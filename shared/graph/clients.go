@@ -21,6 +21,12 @@ type Clients struct {
 	byTenant map[rollout.TenantID]*Client
 }
 
+// NewClients makes the clients of one app registration. The app's Tenant is
+// filled in for each.
+func NewClients(app App, endpoint string, source TokenSource, clock Clock, log *slog.Logger) *Clients {
+	return &Clients{App: app, Source: source, Endpoint: endpoint, Clock: clock, Log: log, byTenant: map[rollout.TenantID]*Client{}}
+}
+
 // For returns the tenant's client.
 func (c *Clients) For(_ context.Context, t rollout.TenantID) (*Client, error) {
 	c.mu.Lock()

@@ -47,10 +47,8 @@ func run(ctx context.Context) error {
 	}
 	logger := lambdacontext.NewLogger()
 	table := store.New(store.NewDynamo(dynamodb.NewFromConfig(aws), env.TableName))
-	clients := &graph.Clients{
-		App: graph.App{ClientID: env.GraphClientID, AuthorityHost: env.AuthorityHost}, Source: graph.STSTokens{Client: sts.NewFromConfig(aws)},
-		Endpoint: env.GraphEndpoint, Clock: job.Wall{}, Log: logger,
-	}
+	app := graph.App{ClientID: env.GraphClientID, AuthorityHost: env.AuthorityHost}
+	clients := graph.NewClients(app, env.GraphEndpoint, graph.STSTokens{Client: sts.NewFromConfig(aws)}, job.Wall{}, logger)
 	handler := breakglass.Handler{Registry: table, Now: time.Now, Runner: job.New(table, logger, 4*time.Minute), Breakglass: breakglass.Breakglass{
 		Graph: func(ctx context.Context, t rollout.TenantID) (breakglass.Graph, error) { return clients.For(ctx, t) },
 		Table: table, Log: logger, Outbox: outbox.Outbox{Table: table, Queue: outbox.SQS{Client: sqs.NewFromConfig(aws), URL: env.MailQueueURL}},

@@ -40,10 +40,8 @@ func run(ctx context.Context) error {
 	}
 	logger := lambdacontext.NewLogger()
 	table := store.New(store.NewDynamo(dynamodb.NewFromConfig(aws), env.TableName))
-	clients := &graph.Clients{
-		App: graph.App{ClientID: env.GraphClientID, AuthorityHost: env.AuthorityHost}, Source: graph.STSTokens{Client: sts.NewFromConfig(aws)},
-		Endpoint: env.GraphEndpoint, Clock: job.Wall{}, Log: logger,
-	}
+	app := graph.App{ClientID: env.GraphClientID, AuthorityHost: env.AuthorityHost}
+	clients := graph.NewClients(app, env.GraphEndpoint, graph.STSTokens{Client: sts.NewFromConfig(aws)}, job.Wall{}, logger)
 	handler := enforce.Handler{Tenants: table, Runner: job.New(table, logger, 15*time.Minute), Enforce: enforce.Enforce{
 		Graph: func(ctx context.Context, t rollout.TenantID) (enforce.Graph, error) { return clients.For(ctx, t) },
 		Table: table, Log: logger, Outbox: outbox.Outbox{Table: table, Queue: outbox.SQS{Client: sqs.NewFromConfig(aws), URL: env.MailQueueURL}},

@@ -38,10 +38,8 @@ func run(ctx context.Context) error {
 	}
 	logger := lambdacontext.NewLogger()
 	table := store.New(store.NewDynamo(dynamodb.NewFromConfig(aws), env.TableName))
-	clients := &graph.Clients{
-		App: graph.App{ClientID: env.GraphClientID, AuthorityHost: env.AuthorityHost}, Source: graph.STSTokens{Client: sts.NewFromConfig(aws)},
-		Endpoint: env.GraphEndpoint, Clock: job.Wall{}, Log: logger,
-	}
+	app := graph.App{ClientID: env.GraphClientID, AuthorityHost: env.AuthorityHost}
+	clients := graph.NewClients(app, env.GraphEndpoint, graph.STSTokens{Client: sts.NewFromConfig(aws)}, job.Wall{}, logger)
 	handler := subscriptions.Handler{Tenants: table, Runner: job.New(table, logger, 6*time.Minute), Subscriptions: subscriptions.Subscriptions{
 		Graph: func(ctx context.Context, t rollout.TenantID) (subscriptions.Graph, error) { return clients.For(ctx, t) },
 		Table: table, NotificationURL: env.NotificationURL, ClientState: env.ClientState.ClientState.Reveal(),

@@ -33,6 +33,10 @@ test: tools slow-build-notice ## run all tests (needs Go, Java 17 and Python 3)
 	@[ "$$($(GO) env CGO_ENABLED)" = 1 ] || [ -n "$$CI" ] || { echo "Not looked for data races: that needs a C compiler"; exit 0; }; \
 		set -x; $(GO) test -race -shuffle=on -count=1 $(RACE)
 
+.PHONY: soak
+soak: slow-build-notice ## rehearse 50 seeds with and without faults (a quarter of an hour)
+	SALLYPORT_SEEDS=50 $(GO) test -count=1 -timeout=2h -run TestFaultsChangeNothing -v ./infra/local/rehearsal
+
 .PHONY: tools
 tools: ## fetch the test tools into .tools
 	@infra/tools/fetch $(SALLYPORT_TOOLS)

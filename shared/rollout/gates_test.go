@@ -156,6 +156,10 @@ var gateCases = []struct {
 	{"notice-given", "told 14 days ago", func(t *testing.T, s *scene) {
 		s.known.Messages = []rollout.Message{told("m18", day(t, "2026-12-29"), s.cfg)}
 	}, true, "1 people"},
+	{"notice-given", "told 13 days ago, of today", func(t *testing.T, s *scene) {
+		s.known.Messages = []rollout.Message{told("m18", day(t, "2026-12-30"), s.cfg)}
+		s.known.Messages[0].Deadline = rollout.DateOf(s.now)
+	}, false, "m18"},
 	{"notice-given", "sent but not delivered", func(_ *testing.T, s *scene) { s.known.Messages[0].State = rollout.MessageSent }, false, "m18"},
 	{"notice-given", "bounced after it was delivered", func(_ *testing.T, s *scene) { s.known.Messages[0].State = rollout.MessageBounced }, false, "m18"},
 	{"notice-given", "a reminder is no notice", func(_ *testing.T, s *scene) { s.known.Messages[0].Kind = rollout.MessageReminder }, false, "m18"},

@@ -57,6 +57,7 @@ func spoils() []spoil {
 			on := rollout.DateOf(s.now.In(s.cfg.Location())).AddDays(-rapid.IntRange(12, 16).Draw(t, "days ago"))
 			m := told(anyone(t, s).ID, on, s.cfg)
 			m.ID += fmt.Sprint(len(s.known.Messages))
+			m.Deadline = on.AddDays(rapid.IntRange(12, 14).Draw(t, "says"))
 			m.State = rapid.SampledFrom([]rollout.MessageState{rollout.MessageDelivered, rollout.MessageDelivered, rollout.MessageSent, rollout.MessageBounced}).Draw(t, "state")
 			s.known.Messages = append(s.known.Messages, m)
 		}},

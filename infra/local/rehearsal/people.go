@@ -87,9 +87,10 @@ func (p *people) meet(ctx context.Context) error {
 	if len(p.known) == len(fresh) {
 		p.giveHabits(unready)
 	} else {
-		// Whoever joins later is shown around by a colleague, and reads the mail.
+		// Whoever joins later takes their time: they were promised two weeks, and
+		// must not be stopped before.
 		for _, s := range unready {
-			s.habit = onReminder1
+			s.habit = onReminder3
 		}
 	}
 	for _, s := range fresh {

@@ -101,6 +101,11 @@ var gateCases = []struct {
 		}
 	}, true, "2 capable"},
 
+	{"defaults-off", "on", func(_ *testing.T, s *scene) { s.seen.Live.SecurityDefaults = rollout.Yes }, false, "keep every policy"},
+	{"defaults-off", "not read", func(_ *testing.T, s *scene) { s.seen.Live.SecurityDefaults = rollout.Unknown }, false, "unknown"},
+	{"defaults-off", "are the method", func(_ *testing.T, s *scene) {
+		s.seen.Live.SecurityDefaults, s.seen.Audit.Method = rollout.Yes, rollout.MethodSecurityDefaults
+	}, true, "method"},
 	{"licence", "none", func(_ *testing.T, s *scene) { s.seen.Audit.Plans = nil }, false, "Entra ID P1"},
 	{"licence", "not needed", func(_ *testing.T, s *scene) {
 		s.seen.Audit.Plans, s.seen.Audit.Method = nil, rollout.MethodSecurityDefaults

@@ -139,7 +139,7 @@ func TestReportSays(t *testing.T) {
 		"verdict":  {"1 of Sallyport's promises was broken", `property 4: =HYPERLINK("http://example.com")" onload="x was stopped`},
 		"coverage": {"0.0 % at the first audit, 50.0 % at the last", "wave everyone switched, Wed 7 Oct, 11:00", "5 October 2026 0.0 % 0 2 0", "7 October 2026 50.0 % 1 2 0"},
 		"waves":    {"everyone everybody 6 October 2026 Mon 5 Oct, 11:00 Mon 5 Oct, 12:00 Wed 7 Oct, 11:00 not yet enforced", "stores 7 October 2026 not yet not yet not yet not yet held"},
-		"holds":    {"Wave everyone, held for 24 hours", `still missing: =HYPERLINK(`, "coverage Is enough of the wave capable? No.", "Wave stores, still held", "never", "All 15 gates"},
+		"holds":    {"Wave everyone, held for 24 hours", `still missing: =HYPERLINK(`, "coverage Is enough of the wave capable? No.", "Wave stores, still held", "never", "All 16 gates"},
 		"messages": {"251 in all", "announcement to each person who has to act 200", "strange 1"},
 		"alerts":   {"The slowest left 8 minutes after", "Emergency One sign-in drill Mon 5 Oct, 11:00 4 minutes", "no drill", "no alert"},
 		"lockouts": {"<script>alert(1)</script> not registered and stopped Wed 7 Oct, 11:00 Wed 7 Oct, 12:30 signed in 90 minutes", "still open"},

@@ -95,7 +95,7 @@ func (e Enforce) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum
 	if seen.Live, err = Look(ctx, g, cfg, seen.Audit, known); err != nil {
 		return fmt.Errorf("read the tenant before any write: %w", err)
 	}
-	r := run{Enforce: e, graph: g, cfg: cfg, now: now, audit: seen.Audit}
+	r := run{Enforce: e, graph: g, cfg: cfg, now: now}
 	var failed error
 	for _, action := range rollout.PlanSwitch(cfg, seen, known, now) {
 		if ctx.Err() != nil {
@@ -203,7 +203,6 @@ type run struct {
 	Enforce
 	graph Graph
 	cfg   rollout.Config
-	audit rollout.AuditRun
 	now   time.Time
 }
 

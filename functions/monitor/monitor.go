@@ -88,7 +88,7 @@ func (m Monitor) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum
 	if err != nil {
 		return errors.Join(failed, fmt.Errorf("read the accounts: %w", err))
 	}
-	w := watch{Monitor: m, cfg: cfg, audit: audit, accounts: accounts, known: known, now: now}
+	w := watch{Monitor: m, cfg: cfg, accounts: accounts, known: known, now: now}
 	if len(watched) > 0 && audit.Method == rollout.MethodConditionalAccess {
 		// Security Defaults come without a sign-in log: there is nothing to read.
 		if err := w.lockOuts(ctx, watched, sum); err != nil {
@@ -116,7 +116,6 @@ func anySettled(known rollout.Known) bool {
 type watch struct {
 	Monitor
 	cfg      rollout.Config
-	audit    rollout.AuditRun
 	accounts []rollout.Account
 	known    rollout.Known
 	now      time.Time

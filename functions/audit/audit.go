@@ -89,14 +89,14 @@ func (a Audit) audit(ctx context.Context, cfg rollout.Config, previous rollout.A
 	if err != nil {
 		return fmt.Errorf("read the granted permissions: %w", err)
 	}
-	dir, err := Read(ctx, g, now)
+	dir, readings, err := Read(ctx, g, now)
 	if err != nil {
 		return err
 	}
-	if len(dir.Users)*2 < previous.Accounts {
-		return fmt.Errorf("the listing of users holds %d accounts, the last audit %d: refused as incomplete", len(dir.Users), previous.Accounts)
+	if len(readings)*2 < previous.Accounts {
+		return fmt.Errorf("the listing of users holds %d accounts, the last audit %d: refused as incomplete", len(readings), previous.Accounts)
 	}
-	accounts, findings := rollout.Assess(cfg, dir, now)
+	accounts, findings := rollout.Assess(cfg, dir, readings, now)
 	observations, legacy, err := a.signIns(ctx, g, cfg, dir, previous, now)
 	if err != nil {
 		return err
@@ -154,10 +154,10 @@ func (a Audit) method(ctx context.Context, cfg rollout.Config, previous rollout.
 // Read reads a tenant completely, or not at all: any listing that fails or is
 // empty where it cannot be is an error. What the licences do not offer is named
 // in Missing instead.
-func Read(ctx context.Context, g Graph, now time.Time) (rollout.Directory, error) {
-	dir := rollout.Directory{ReadAt: now, Registrations: map[string]rollout.Registration{}, Groups: map[string]rollout.Group{}}
-	fail := func(what string, err error) (rollout.Directory, error) {
-		return rollout.Directory{}, fmt.Errorf("read %s: %w", what, err)
+func Read(ctx context.Context, g Graph, now time.Time) (rollout.Directory, []rollout.Reading, error) {
+	dir := rollout.Directory{ReadAt: now, Groups: map[string]rollout.GroupFacts{}}
+	fail := func(what string, err error) (rollout.Directory, []rollout.Reading, error) {
+		return rollout.Directory{}, nil, fmt.Errorf("read %s: %w", what, err)
 	}
 	var err error
 	if dir.Organization, err = g.Organization(ctx); err != nil {
@@ -167,19 +167,22 @@ func Read(ctx context.Context, g Graph, now time.Time) (rollout.Directory, error
 		return fail("the licences", err)
 	}
 	premium := rollout.HoldsPlan(dir.Plans, rollout.PlanEntraP1, rollout.PlanEntraP2)
+	var readings []rollout.Reading
 	if err := g.Users(ctx, premium, func(page []rollout.User) error {
-		dir.Users = append(dir.Users, page...)
+		for _, u := range page {
+			readings = append(readings, rollout.Reading{User: u})
+		}
 		return nil
 	}); err != nil {
 		return fail("the users", err)
 	}
-	if len(dir.Users) == 0 {
+	if len(readings) == 0 {
 		return fail("the users", errors.New("the listing is empty, and a tenant without accounts does not exist"))
 	}
 	if !premium {
 		dir.Missing = append(dir.Missing, rollout.MissingData{Listing: "signInActivity", Reason: "no Entra ID P1", Consequence: "who never signed in, or works without a person, is not known"})
 	}
-	if err := readRegistrations(ctx, g, &dir, premium); err != nil {
+	if err := readRegistrations(ctx, g, &dir, readings, premium); err != nil {
 		return fail("who registered for MFA", err)
 	}
 	// Without Privileged Identity Management the active assignments are all there
@@ -196,22 +199,35 @@ func Read(ctx context.Context, g Graph, now time.Time) (rollout.Directory, error
 	if dir.SecurityDefaults, err = g.SecurityDefaults(ctx); err != nil {
 		return fail("Security Defaults", err)
 	}
-	if err := readGroups(ctx, g, &dir); err != nil {
+	if err := readGroups(ctx, g, &dir, readings); err != nil {
 		return fail("the groups that policies and roles name", err)
 	}
-	if err := readPurposes(ctx, g, &dir); err != nil {
+	if err := readPurposes(ctx, g, readings); err != nil {
 		return fail("the purpose of mailboxes", err)
 	}
-	return dir, nil
+	return dir, readings, nil
 }
 
-func readRegistrations(ctx context.Context, g Graph, dir *rollout.Directory, premium bool) error {
-	if !premium {
+func readRegistrations(ctx context.Context, g Graph, dir *rollout.Directory, readings []rollout.Reading, premium bool) error {
+	registrations := map[string]rollout.Registration{}
+	if premium {
+		if err := g.Registrations(ctx, func(page []rollout.Registration) error {
+			for _, r := range page {
+				registrations[r.UserID] = r
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if len(registrations) == 0 {
+			return errors.New("the registration report is empty although there are accounts")
+		}
+	} else {
 		dir.Missing = append(dir.Missing, rollout.MissingData{Listing: "userRegistrationDetails", Reason: "no Entra ID P1", Consequence: "methods are read per account; whether policy allows them is not known"})
 		var ids []string
-		for _, u := range dir.Users {
-			if u.AccountEnabled != rollout.No {
-				ids = append(ids, u.ID)
+		for _, r := range readings {
+			if r.User.AccountEnabled != rollout.No {
+				ids = append(ids, r.User.ID)
 			}
 		}
 		methods, err := g.BatchMethods(ctx, ids)
@@ -219,30 +235,23 @@ func readRegistrations(ctx context.Context, g Graph, dir *rollout.Directory, pre
 			return err
 		}
 		for id, list := range methods {
-			dir.Registrations[id] = rollout.RegistrationFromMethods(id, list)
+			registrations[id] = rollout.RegistrationFromMethods(id, list)
 		}
-		return nil
 	}
-	if err := g.Registrations(ctx, func(page []rollout.Registration) error {
-		for _, r := range page {
-			dir.Registrations[r.UserID] = r
+	for i, r := range readings {
+		if reg, known := registrations[r.User.ID]; known {
+			readings[i].Registration = &reg
 		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	if len(dir.Registrations) == 0 {
-		return errors.New("the registration report is empty although there are accounts")
 	}
 	return nil
 }
 
 // readGroups opens every group that a policy or a role names. One that is gone
 // proves nothing and stays closed.
-func readGroups(ctx context.Context, g Graph, dir *rollout.Directory) error {
-	users := map[string]bool{}
-	for _, u := range dir.Users {
-		users[u.ID] = true
+func readGroups(ctx context.Context, g Graph, dir *rollout.Directory, readings []rollout.Reading) error {
+	users := make(map[string]int, len(readings))
+	for i, r := range readings {
+		users[strings.ToLower(r.User.ID)] = i
 	}
 	named := map[string]bool{}
 	for _, p := range dir.Policies {
@@ -251,22 +260,33 @@ func readGroups(ctx context.Context, g Graph, dir *rollout.Directory) error {
 		}
 	}
 	for _, r := range dir.RoleAssignments {
-		if !users[r.PrincipalID] {
+		if _, is := users[strings.ToLower(r.PrincipalID)]; !is {
 			named[r.PrincipalID] = true // a group, or a service principal that is not found as one
 		}
 	}
-	var err error
-	dir.Groups, err = g.Groups(ctx, slices.Sorted(maps.Keys(named)))
-	return err
+	groups, err := g.Groups(ctx, slices.Sorted(maps.Keys(named)))
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(groups)) {
+		group := groups[id]
+		dir.Groups[id] = rollout.GroupFacts{ID: id, DisplayName: group.DisplayName, Opened: group.Opened}
+		for _, member := range group.Members {
+			if i, is := users[strings.ToLower(member)]; is {
+				readings[i].Groups = append(readings[i].Groups, id)
+			}
+		}
+	}
+	return nil
 }
 
 // readPurposes asks for the kind of mailbox where it can matter: shared
 // mailboxes and rooms have no licence or cannot sign in. There is no listing of
 // it, so the others are not asked.
-func readPurposes(ctx context.Context, g Graph, dir *rollout.Directory) error {
+func readPurposes(ctx context.Context, g Graph, readings []rollout.Reading) error {
 	var ids []string
-	for _, u := range dir.Users {
-		if u.Mail != "" && !strings.EqualFold(u.UserType, "guest") && (!u.Licensed || u.AccountEnabled == rollout.No) {
+	for _, r := range readings {
+		if u := r.User; u.Mail != "" && !strings.EqualFold(u.UserType, "guest") && (!u.Licensed || u.AccountEnabled == rollout.No) {
 			ids = append(ids, u.ID)
 		}
 	}
@@ -274,8 +294,8 @@ func readPurposes(ctx context.Context, g Graph, dir *rollout.Directory) error {
 	if err != nil {
 		return err
 	}
-	for i, u := range dir.Users {
-		dir.Users[i].Purpose = purposes[u.ID]
+	for i := range readings {
+		readings[i].User.Purpose = purposes[readings[i].User.ID]
 	}
 	return nil
 }

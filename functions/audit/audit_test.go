@@ -150,12 +150,12 @@ func TestBadListingChangesNothing(t *testing.T) {
 func TestAuditWithoutLicence(t *testing.T) {
 	clock := rehearsal.NewClock(time.Date(2026, 10, 5, 2, 0, 0, 0, time.UTC))
 	free := tenant.SampleFree(1, clock)
-	dir, err := rehearsal.Read(context.Background(), free, clock)
+	dir, readings, err := rehearsal.Read(context.Background(), free, clock)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg, _ := rehearsal.Propose(free, rollout.DateOf(clock.Now()))
-	accounts, _ := rollout.Assess(cfg, dir, clock.Now())
+	accounts, _ := rollout.Assess(cfg, dir, readings, clock.Now())
 	capable := 0
 	for _, a := range accounts {
 		if a.Capable == rollout.Yes {

@@ -84,11 +84,11 @@ func newBench(t *testing.T) *bench {
 func (b *bench) audit(t *testing.T) {
 	t.Helper()
 	ctx := context.Background()
-	dir, err := rehearsal.Read(ctx, b.tenant, b.clock)
+	dir, readings, err := rehearsal.Read(ctx, b.tenant, b.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, _ := rollout.Assess(b.cfg, dir, b.clock.Now())
+	accounts, _ := rollout.Assess(b.cfg, dir, readings, b.clock.Now())
 	for i := range accounts {
 		if rollout.IsPerson(b.cfg, accounts[i]) {
 			accounts[i].Capable = rollout.Yes

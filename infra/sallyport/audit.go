@@ -95,11 +95,11 @@ func (a *auditor) run(ctx context.Context, s session) error {
 			return err
 		}
 	}
-	dir, err := rehearsal.Read(ctx, t, clock)
+	dir, readings, err := rehearsal.Read(ctx, t, clock)
 	if err != nil {
 		return err
 	}
-	accounts, findings := rollout.Assess(cfg, dir, now)
+	accounts, findings := rollout.Assess(cfg, dir, readings, now)
 	answer := newAudited(cfg, accounts, findings, dir.Missing, rollout.DateOf(now.In(cfg.Location())))
 	if s.json {
 		return s.writeJSON(answer)

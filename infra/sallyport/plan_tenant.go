@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,11 +50,19 @@ func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plan
 	if initial := rollout.TenantID(strings.ToLower(t.InitialDomain())); initial != cfg.Tenant {
 		return nil, nil, fmt.Errorf("the file is for %s, but --tenant %s is a copy of %s: choose the one that belongs to the other", cfg.Tenant, p.tenant, initial)
 	}
-	dir, err := rehearsal.Read(ctx, t, clock)
+	dir, readings, err := rehearsal.Read(ctx, t, clock)
 	if err != nil {
 		return nil, nil, err
 	}
-	accounts, _ := rollout.Assess(cfg, dir, now)
+	reader, err := rehearsal.Reader(t, clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	groups, err := reader.Groups(ctx, slices.Sorted(maps.Keys(dir.Groups)))
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the groups that policies and roles name: %w", err)
+	}
+	accounts, _ := rollout.Assess(cfg, dir, readings, now)
 	day := rollout.DateOf(now.In(cfg.Location()))
 	answer := plannedTenant{Waves: []plannedWave{}, Coverage: rollout.CoverageOf(cfg, accounts, day).Percent()}
 	answer.Method, answer.MethodReason = rollout.ChooseMethod(cfg.Method, "", dir.Plans)
@@ -66,7 +75,7 @@ func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plan
 		}
 		answer.Waves = append(answer.Waves, plannedWave{w.Name, people, len(rollout.BlastList(cfg, w, accounts, day))})
 	}
-	problems := slices.Concat(unproven(cfg, t, dir), strangers(cfg, accounts))
+	problems := slices.Concat(unproven(cfg, t, dir, readings, groups), strangers(cfg, accounts))
 	everyone := slices.ContainsFunc(cfg.Waves, func(w rollout.WaveConfig) bool { return w.Members == rollout.MembersAll })
 	if answer.Method == rollout.MethodSecurityDefaults && !everyone {
 		problems = append(problems, config.Problem{Path: "waves", What: "Security Defaults are one switch for everybody, but no wave holds everybody: nothing would ever be switched"})
@@ -75,12 +84,12 @@ func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plan
 }
 
 // unproven names what keeps a configured emergency account from being one.
-func unproven(cfg rollout.Config, t *tenant.Tenant, dir rollout.Directory) []config.Problem {
+func unproven(cfg rollout.Config, t *tenant.Tenant, dir rollout.Directory, readings []rollout.Reading, groups map[string]rollout.Group) []config.Problem {
 	facts := make([]rollout.EmergencyFacts, len(cfg.EmergencyAccounts))
 	for i, e := range cfg.EmergencyAccounts {
 		facts[i] = rollout.EmergencyFacts{Account: e.ID}
-		if u := slices.IndexFunc(dir.Users, func(u rollout.User) bool { return strings.EqualFold(u.ID, e.ID) }); u >= 0 {
-			facts[i].User = &dir.Users[u]
+		if r := slices.IndexFunc(readings, func(r rollout.Reading) bool { return strings.EqualFold(r.User.ID, e.ID) }); r >= 0 {
+			facts[i].User = &readings[r].User
 		}
 		if methods, err := t.Methods(e.ID); err == nil {
 			facts[i].MethodsRead = true
@@ -91,7 +100,7 @@ func unproven(cfg rollout.Config, t *tenant.Tenant, dir rollout.Directory) []con
 		}
 	}
 	var problems []config.Problem
-	proofs := rollout.ProveEmergency(cfg, t.InitialDomain(), facts, dir.RoleAssignments, dir.Policies, dir.Groups)
+	proofs := rollout.ProveEmergency(cfg, t.InitialDomain(), facts, dir.RoleAssignments, dir.Policies, groups)
 	for i, proof := range proofs {
 		path := fmt.Sprintf("emergencyAccounts[%d].id", i)
 		if proof.Exists == rollout.No {

@@ -43,11 +43,11 @@ func sampleAnswers(t *testing.T) (rehearsal.Options, []string) {
 // judged is what an audit says of a tenant.
 func judged(t *testing.T, cfg rollout.Config, of *tenant.Tenant, clock *rehearsal.Clock) ([]rollout.Account, rollout.Coverage) {
 	t.Helper()
-	dir, err := rehearsal.Read(context.Background(), of, clock)
+	dir, readings, err := rehearsal.Read(context.Background(), of, clock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, _ := rollout.Assess(cfg, dir, clock.Now())
+	accounts, _ := rollout.Assess(cfg, dir, readings, clock.Now())
 	return accounts, rollout.CoverageOf(cfg, accounts, rollout.DateOf(clock.Now()))
 }
 

@@ -57,8 +57,13 @@ type Account struct {
 	Rule     string `json:"rule"`     // the rule that gave the class
 	Evidence string `json:"evidence"` // what the rule saw
 	Enabled  bool   `json:"enabled"`
-	// New is set while the account is within its grace: counted apart.
-	New bool `json:"new"`
+	// New and Reactivated are set while the account is within its grace, after
+	// its creation or after it was enabled again: counted apart.
+	New         bool `json:"new"`
+	Reactivated bool `json:"reactivated"`
+	// EnabledSince is when an audit first saw an account enabled that the one
+	// before saw disabled; zero if that never happened.
+	EnabledSince time.Time `json:"enabledSince"`
 
 	Registered Fact         `json:"registered"`
 	Capable    Fact         `json:"capable"`
@@ -67,7 +72,19 @@ type Account struct {
 	Enforced   Demand       `json:"enforced"`
 	DemandedBy []string     `json:"demandedBy"` // policy ids, or "securityDefaults"
 	NarrowedBy []NarrowedBy `json:"narrowedBy"`
-	Roles      []string     `json:"roles"` // role template ids, tenant-wide, active or eligible
+	// Upcoming are policies that Microsoft manages and will enable by itself.
+	Upcoming []Upcoming `json:"upcoming"`
+	Roles    []string   `json:"roles"` // role template ids, tenant-wide, active or eligible
+	// OtherRoles are roles that Conditional Access role conditions do not see, in
+	// words: custom ones, and those scoped to an administrative unit.
+	OtherRoles []string `json:"otherRoles"`
+	// PerUserMFA is the legacy switch: disabled, enabled or enforced; empty where
+	// it was not read.
+	PerUserMFA string `json:"perUserMfa"`
+
+	LanguageFrom  string   `json:"languageFrom"`  // preferredLanguage, organization or configured
+	Manager       string   `json:"manager"`       // object id; empty: none is known
+	LegacyClients []string `json:"legacyClients"` // used in the last seven days, as the sign-in log names them
 
 	Created    time.Time `json:"created"`
 	LastSignIn time.Time `json:"lastSignIn"`
@@ -77,6 +94,14 @@ type Account struct {
 type NarrowedBy struct {
 	Policy string `json:"policy"`
 	By     string `json:"by"`
+}
+
+// Upcoming is a policy that Microsoft manages and enables by itself, on that day
+// or later, unless somebody sets its state before.
+// Source: https://learn.microsoft.com/entra/identity/conditional-access/managed-policies
+type Upcoming struct {
+	Policy string `json:"policy"`
+	From   Date   `json:"from"`
 }
 
 // Coverage is capable / all, over the accounts that count.
@@ -130,8 +155,15 @@ type Finding struct {
 	ID       string   `json:"id"`
 	Severity string   `json:"severity"` // critical, warning, note
 	Text     string   `json:"text"`
-	Accounts []string `json:"accounts"` // ids
+	Evidence string   `json:"evidence"` // what was seen, by id and not by name
+	Accounts []string `json:"accounts"` // ids, the first hundred
+	Count    int      `json:"count"`    // of all accounts concerned
 	Remedy   string   `json:"remedy"`
+	// FirstSeen and LastSeen are the audits that saw it first and last; GoneAt is
+	// the first that saw it no more, zero while it lasts.
+	FirstSeen time.Time `json:"firstSeen"`
+	LastSeen  time.Time `json:"lastSeen"`
+	GoneAt    time.Time `json:"goneAt"`
 }
 
 // LegacyUse is an account seen on a protocol that cannot do MFA.

@@ -52,34 +52,50 @@ func (r roles) all() []string {
 	return slices.Compact(all)
 }
 
-// rolesByUser resolves the assignments, those of role-assignable groups
-// included, to users, by their id in lower case. Assignments scoped to an
-// administrative unit are left out: Conditional Access does not see them.
-func rolesByUser(assignments []RoleAssignment, groups map[string]Group) map[string]roles {
-	byUser := map[string]roles{}
-	give := func(user string, a RoleAssignment) {
-		user = strings.ToLower(user)
-		r := byUser[user]
+// rolesByPrincipal are the roles that a user or a role-assignable group is given,
+// by its id in lower case. Assignments scoped to an administrative unit are left
+// out: Conditional Access does not see them.
+type rolesByPrincipal map[string]roles
+
+func newRolesByPrincipal(assignments []RoleAssignment) rolesByPrincipal {
+	by := rolesByPrincipal{}
+	for _, a := range assignments {
+		if a.DirectoryScopeID != "/" {
+			continue
+		}
+		id := strings.ToLower(a.PrincipalID)
+		r := by[id]
 		if a.Eligible {
 			r.eligible = append(r.eligible, a.RoleDefinitionID)
 		} else {
 			r.active = append(r.active, a.RoleDefinitionID)
 		}
-		byUser[user] = r
+		by[id] = r
 	}
-	for _, a := range assignments {
-		if a.DirectoryScopeID != "/" {
-			continue
-		}
-		if g, isGroup := groups[a.PrincipalID]; isGroup {
-			for _, member := range g.Members {
-				give(member, a)
-			}
-			continue
-		}
-		give(a.PrincipalID, a)
+	return by
+}
+
+// of are the roles of a user, those of the groups that hold it included.
+func (by rolesByPrincipal) of(user string, groups []string) roles {
+	own := by[strings.ToLower(user)]
+	held := roles{active: slices.Clone(own.active), eligible: slices.Clone(own.eligible)}
+	for _, id := range groups {
+		r := by[strings.ToLower(id)]
+		held.active = append(held.active, r.active...)
+		held.eligible = append(held.eligible, r.eligible...)
 	}
-	return byUser
+	return held
+}
+
+// groupsHolding are the ids of the groups that hold the account.
+func groupsHolding(groups map[string]Group, account string) []string {
+	var ids []string
+	for id, g := range groups {
+		if containsFold(g.Members, account) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // serviceSilence is how recent a non-interactive sign-in must be to say that an
@@ -157,32 +173,6 @@ func Counts(cfg Config, a Account, day Date) bool {
 		return false
 	}
 	return IsPerson(cfg, a) && a.Class != ClassNeverSignedIn && !a.New
-}
-
-// CoverageOf counts the accounts.
-func CoverageOf(cfg Config, accounts []Account, day Date) Coverage {
-	c := Coverage{Classes: map[Class]int{}}
-	for _, a := range accounts {
-		c.Classes[a.Class]++
-		if a.New && IsPerson(cfg, a) {
-			c.New++
-		}
-		if !Counts(cfg, a, day) {
-			continue
-		}
-		c.All++
-		switch a.Capable {
-		case Yes:
-			c.Capable++
-			if a.Strength == StrengthWeak {
-				c.Weak++
-			}
-		case No:
-		default:
-			c.Unknown++
-		}
-	}
-	return c
 }
 
 // methodStrength maps the strings of the registration report and of

@@ -15,7 +15,7 @@ const helpdeskAdministrator = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
 // classify gives one user its account, in a tenant that holds nothing else.
 func classify(cfg rollout.Config, u rollout.User, now time.Time, roles ...rollout.RoleAssignment) rollout.Account {
 	u.ID = "u1"
-	accounts, _ := rollout.Assess(cfg, rollout.Directory{Users: []rollout.User{u}, RoleAssignments: roles}, now)
+	accounts, _ := rollout.Assess(cfg, rollout.Directory{RoleAssignments: roles}, []rollout.Reading{{User: u}}, now)
 	return accounts[0]
 }
 
@@ -79,11 +79,11 @@ func TestClass(t *testing.T) {
 // the case of the ids.
 func TestRolesThroughGroups(t *testing.T) {
 	dir := rollout.Directory{
-		Users:           []rollout.User{{ID: "u1"}, {ID: "u2"}},
-		RoleAssignments: []rollout.RoleAssignment{{PrincipalID: "helpers", RoleDefinitionID: helpdeskAdministrator, DirectoryScopeID: "/"}},
-		Groups:          map[string]rollout.Group{"helpers": {Opened: true, Members: []string{"U1"}}},
+		RoleAssignments: []rollout.RoleAssignment{{PrincipalID: "Helpers", RoleDefinitionID: helpdeskAdministrator, DirectoryScopeID: "/"}},
+		Groups:          map[string]rollout.GroupFacts{"helpers": {Opened: true}},
 	}
-	accounts, _ := rollout.Assess(rollout.Config{}, dir, time.Time{})
+	readings := []rollout.Reading{{User: rollout.User{ID: "u1"}, Groups: []string{"helpers"}}, {User: rollout.User{ID: "u2"}}}
+	accounts, _ := rollout.Assess(rollout.Config{}, dir, readings, time.Time{})
 	if accounts[0].Class != rollout.ClassAdmin || accounts[1].Class != rollout.ClassMember {
 		t.Errorf("classes %q and %q, want admin and member", accounts[0].Class, accounts[1].Class)
 	}
@@ -94,16 +94,16 @@ func TestRolesThroughGroups(t *testing.T) {
 func TestAssess(t *testing.T) {
 	now := at(t, "UTC", "2027-01-12 10:00")
 	methods := []string{"softwareOneTimePasscode", "mobilePhone"}
-	dir := rollout.Directory{
-		Organization: rollout.Organization{PreferredLanguage: "en", CountryLetterCode: "GB"},
-		Users: []rollout.User{
-			{ID: "b", OtherMails: []string{"b@example.com"}, PreferredLanguage: "de-DE", Created: now.Add(-14*24*time.Hour + time.Minute)},
-			{ID: "a", Mail: "a@contoso.com", OtherMails: []string{"a@example.com"}, Created: now.Add(-14 * 24 * time.Hour)},
-			{ID: "b", Mail: "again@contoso.com"},
+	dir := rollout.Directory{Organization: rollout.Organization{PreferredLanguage: "en", CountryLetterCode: "GB"}}
+	readings := []rollout.Reading{
+		{User: rollout.User{ID: "b", OtherMails: []string{"b@example.com"}, PreferredLanguage: "de-DE", Created: now.Add(-14*24*time.Hour + time.Minute)}},
+		{
+			User:         rollout.User{ID: "a", Mail: "a@contoso.com", OtherMails: []string{"a@example.com"}, Created: now.Add(-14 * 24 * time.Hour)},
+			Registration: &rollout.Registration{MFARegistered: rollout.Yes, MFACapable: rollout.Yes, Methods: methods},
 		},
-		Registrations: map[string]rollout.Registration{"a": {MFARegistered: rollout.Yes, MFACapable: rollout.Yes, Methods: methods}},
+		{User: rollout.User{ID: "b", Mail: "again@contoso.com"}},
 	}
-	accounts, _ := rollout.Assess(rollout.Config{GraceDays: 14}, dir, now)
+	accounts, _ := rollout.Assess(rollout.Config{GraceDays: 14}, dir, readings, now)
 	if len(accounts) != 2 || accounts[0].ID != "a" || accounts[1].ID != "b" {
 		t.Fatalf("accounts %v, want a and b once each", accounts)
 	}

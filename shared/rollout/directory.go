@@ -46,6 +46,9 @@ type User struct {
 	PreferredLanguage    string    `json:"preferredLanguage"`
 	UsageLocation        string    `json:"usageLocation"`
 	Department           string    `json:"department"`
+	CreationType         string    `json:"creationType"`      // Invitation for a guest who was invited
+	ExternalUserState    string    `json:"externalUserState"` // PendingAcceptance, Accepted, or empty
+	Manager              string    `json:"manager"`           // object id; empty: none, or not read
 	Created              time.Time `json:"created"`
 	LastSignIn           time.Time `json:"lastSignIn"`           // attempts count
 	LastNonInteractive   time.Time `json:"lastNonInteractive"`   //
@@ -56,6 +59,10 @@ type User struct {
 	// Purpose is mailboxSettings/userPurpose (user, shared, room, equipment ...);
 	// empty where it was not asked or there is no mailbox.
 	Purpose string `json:"purpose"`
+	// PerUserMFA is the legacy switch: disabled, enabled or enforced; empty where
+	// it was not read.
+	// Source: https://learn.microsoft.com/graph/api/resources/strongauthenticationrequirements
+	PerUserMFA string `json:"perUserMfa"`
 }
 
 // Registration is one row of the registration report. Disabled and deleted
@@ -78,6 +85,62 @@ type RoleAssignment struct {
 	RoleDefinitionID string `json:"roleDefinitionId"`
 	DirectoryScopeID string `json:"directoryScopeId"` // "/" or an administrative unit
 	Eligible         bool   `json:"eligible"`
+}
+
+// RoleDefinition is a directory role. Only built-in ones are seen by the role
+// conditions of Conditional Access.
+// Source: https://learn.microsoft.com/graph/api/resources/unifiedroledefinition
+type RoleDefinition struct {
+	ID          string `json:"id"` // of a built-in role the template id
+	DisplayName string `json:"displayName"`
+	BuiltIn     bool   `json:"builtIn"`
+}
+
+// GroupFacts is a group without its members. Opened is false for a group that
+// could not be read: it proves nothing.
+type GroupFacts struct {
+	ID          string `json:"id"`
+	DisplayName string `json:"displayName"`
+	Opened      bool   `json:"opened"`
+}
+
+// MethodsPolicy is the tenant's policy of authentication methods, and the
+// registration campaign in it.
+// Source: https://learn.microsoft.com/graph/api/resources/authenticationmethodspolicy
+type MethodsPolicy struct {
+	// Read is false where the policy could not be read: then nothing is known of it.
+	Read    bool                  `json:"read"`
+	Methods []MethodConfiguration `json:"methods"`
+	// MigrationState is policyMigrationState: preMigration, migrationInProgress,
+	// migrationComplete, or empty, which is not known.
+	MigrationState string   `json:"migrationState"`
+	Campaign       Campaign `json:"campaign"`
+}
+
+// MethodConfiguration says whether a method may be used, and by whom. Targets
+// are group ids, or all_users.
+type MethodConfiguration struct {
+	ID      string   `json:"id"`    // Fido2, MicrosoftAuthenticator, Sms, TemporaryAccessPass, ...
+	State   string   `json:"state"` // enabled or disabled
+	Include []string `json:"include"`
+	Exclude []string `json:"exclude"`
+}
+
+// Campaign is the registration campaign: it nudges people, after an MFA that
+// they completed, to register a better method.
+// Source: https://learn.microsoft.com/entra/identity/authentication/how-to-mfa-registration-campaign
+type Campaign struct {
+	State   string   `json:"state"` // default, enabled or disabled
+	Methods []string `json:"methods"`
+	Include []string `json:"include"`
+	Exclude []string `json:"exclude"`
+}
+
+// DefaultsUpsell is what Microsoft itself is about to do with Security Defaults.
+// Beta, and only seen by others so far: empty says nothing.
+type DefaultsUpsell struct {
+	Action string    `json:"action"` // autoEnable, autoEnabledNotify, or empty
+	Due    time.Time `json:"due"`
 }
 
 // Group is a group and the user ids that are in it transitively. Opened is
@@ -180,20 +243,35 @@ type AppliedPolicy struct {
 	Result string `json:"result"`
 }
 
-// Directory is one complete reading of a tenant, the audit's input. A listing
-// that could not be read to its end makes no Directory but an error; what the
-// tenant's licences do not offer is named in Missing.
+// Directory is what one complete reading says of a tenant beside its accounts,
+// which come one by one as a [Reading]: there may be more of them than fit into
+// memory. A listing that could not be read to its end makes no Directory but an
+// error; what the tenant's licences do not offer is named in Missing.
 type Directory struct {
-	ReadAt           time.Time
-	Organization     Organization
-	Plans            []ServicePlan
-	Users            []User
-	Registrations    map[string]Registration // by user id
-	RoleAssignments  []RoleAssignment
-	Groups           map[string]Group // by id: every group that a policy or a role names
-	Policies         []Policy
-	SecurityDefaults bool
-	Missing          []MissingData
+	ReadAt           time.Time                 `json:"readAt"`
+	Organization     Organization              `json:"organization"`
+	Plans            []ServicePlan             `json:"plans"`
+	RoleAssignments  []RoleAssignment          `json:"roleAssignments"`
+	RoleDefinitions  map[string]RoleDefinition `json:"roleDefinitions"` // by id, lower case
+	Groups           map[string]GroupFacts     `json:"groups"`          // by id: every group that a policy or a role names
+	Policies         []Policy                  `json:"policies"`
+	SecurityDefaults bool                      `json:"securityDefaults"`
+	Upsell           DefaultsUpsell            `json:"upsell"`
+	MethodsPolicy    MethodsPolicy             `json:"methodsPolicy"`
+	Missing          []MissingData             `json:"missing"`
+}
+
+// Reading is everything that was read of one account.
+type Reading struct {
+	User User
+	// Registration is the account's row of the report; nil if it has none.
+	Registration *Registration
+	Groups       []string // ids of those Groups of the Directory that hold it, transitively
+	// LegacyClients are those used in the last seven days, as the sign-in log
+	// names them.
+	LegacyClients []string
+	// Before is what the audit before made of the account; nil if it is new.
+	Before *Account
 }
 
 // MissingData is a listing that the tenant does not offer, and what follows.

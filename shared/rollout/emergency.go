@@ -22,7 +22,7 @@ type EmergencyFacts struct {
 // ProveEmergency turns what was read into a proof per configured account. What
 // could not be read stays Unknown, and Unknown proves nothing.
 func ProveEmergency(cfg Config, initialDomain string, facts []EmergencyFacts, assignments []RoleAssignment, policies []Policy, groups map[string]Group) []EmergencyProof {
-	byUser := rolesByUser(assignments, groups)
+	roles := newRolesByPrincipal(assignments)
 	proofs := make([]EmergencyProof, 0, len(cfg.EmergencyAccounts))
 	for _, e := range cfg.EmergencyAccounts {
 		p := EmergencyProof{
@@ -45,7 +45,7 @@ func ProveEmergency(cfg Config, initialDomain string, facts []EmergencyFacts, as
 				p.StrongMethod = FactOf(holdsHardMethod(f.Methods))
 			}
 		}
-		r := byUser[strings.ToLower(e.ID)]
+		r := roles.of(e.ID, groupsHolding(groups, e.ID))
 		subject := Subject{ID: e.ID, ActiveRoles: r.active, EligibleRoles: r.eligible}
 		for _, policy := range policies {
 			p.Policies = append(p.Policies, Reach(policy, subject, groups))

@@ -21,15 +21,21 @@ func TestFindings(t *testing.T) {
 	robot.ActivityKnown, robot.LastNonInteractive = true, now.Add(-time.Hour)
 	dir := rollout.Directory{
 		SecurityDefaults: true, Plans: []rollout.ServicePlan{{ID: strings.ToUpper(rollout.PlanEntraP1)}},
-		Users:         []rollout.User{mail("admin"), mail("weak"), mail("strange"), shared, robot, {ID: "silent"}, guest},
-		Registrations: map[string]rollout.Registration{"weak": weak, "strange": strange, "silent": yes},
 		RoleAssignments: []rollout.RoleAssignment{
 			{PrincipalID: "admin", RoleDefinitionID: helpdeskAdministrator, DirectoryScopeID: "/"},
 			{PrincipalID: "guest", RoleDefinitionID: helpdeskAdministrator, DirectoryScopeID: "/"},
 		},
 	}
 	cfg := rollout.Config{}
-	_, findings := rollout.Assess(cfg, dir, now)
+	_, findings := rollout.Assess(cfg, dir, []rollout.Reading{
+		{User: mail("admin")},
+		{User: mail("weak"), Registration: &weak},
+		{User: mail("strange"), Registration: &strange},
+		{User: shared},
+		{User: robot},
+		{User: rollout.User{ID: "silent"}, Registration: &yes},
+		{User: guest},
+	}, now)
 	var got []string
 	for _, f := range findings {
 		got = append(got, f.Severity+" "+f.ID+" "+strings.Join(f.Accounts, ","))
@@ -47,8 +53,9 @@ func TestFindings(t *testing.T) {
 }
 
 func TestNothingToFind(t *testing.T) {
-	d := rollout.Directory{Users: []rollout.User{{ID: "u1", Mail: "u1@contoso.com"}}, Plans: []rollout.ServicePlan{{ID: rollout.PlanEntraP1}}}
-	if _, findings := rollout.Assess(rollout.Config{}, d, time.Time{}); len(findings) > 0 {
+	d := rollout.Directory{Plans: []rollout.ServicePlan{{ID: rollout.PlanEntraP1}}}
+	one := []rollout.Reading{{User: rollout.User{ID: "u1", Mail: "u1@contoso.com"}}}
+	if _, findings := rollout.Assess(rollout.Config{}, d, one, time.Time{}); len(findings) > 0 {
 		t.Errorf("findings %v", findings)
 	}
 }

@@ -3,7 +3,6 @@ package rollout
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // Subject is an account as a Conditional Access policy sees it.
@@ -12,8 +11,8 @@ type Subject struct {
 	Guest         bool
 	ActiveRoles   []string // role template ids held tenant-wide
 	EligibleRoles []string // those that Privileged Identity Management can activate
-	// in are the ids of the groups that hold it, if that was worked out for
-	// everybody at once; nil: look into each group.
+	// in are the ids of the groups that hold it, if that was worked out before;
+	// nil: look into each group.
 	in map[string]bool
 }
 
@@ -22,22 +21,6 @@ func (s Subject) isIn(id string, g Group) bool {
 		return s.in[id]
 	}
 	return containsFold(g.Members, s.ID)
-}
-
-// groupsByMember turns the groups round, by account id in lower case: to look
-// for 200,000 accounts in a group of as many takes minutes.
-func groupsByMember(groups map[string]Group) map[string]map[string]bool {
-	by := map[string]map[string]bool{}
-	for id, g := range groups {
-		for _, m := range g.Members {
-			m = strings.ToLower(m)
-			if by[m] == nil {
-				by[m] = map[string]bool{}
-			}
-			by[m][id] = true
-		}
-	}
-	return by
 }
 
 // Reach says how a policy stands to an account: its users, groups (opened
@@ -191,66 +174,4 @@ func demandOn(s Subject, policies []Policy, groups map[string]Group, securityDef
 func viaEligibleRoleOnly(p Policy, s Subject, groups map[string]Group) bool {
 	s.EligibleRoles = nil
 	return Reach(p, s, groups).Verdict != VerdictInside
-}
-
-// Assess turns one complete reading of a tenant into its accounts, in the order
-// of their ids, and its findings. It is the whole of the audit's judgement.
-func Assess(cfg Config, d Directory, now time.Time) ([]Account, []Finding) {
-	byUser, groups := rolesByUser(d.RoleAssignments, d.Groups), groupsByMember(d.Groups)
-	accounts := make([]Account, 0, len(d.Users))
-	for _, u := range d.Users {
-		id := strings.ToLower(u.ID)
-		in := groups[id]
-		if in == nil {
-			in = map[string]bool{}
-		}
-		accounts = append(accounts, assess(cfg, d, u, byUser[id], in, now))
-	}
-	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
-	// A directory that changes between two pages can name an account on both.
-	accounts = slices.CompactFunc(accounts, func(a, b Account) bool { return a.ID == b.ID })
-	return accounts, findings(cfg, d, accounts, now)
-}
-
-func assess(cfg Config, d Directory, u User, r roles, in map[string]bool, now time.Time) Account {
-	a := Account{
-		ID: u.ID, UserPrincipalName: u.UserPrincipalName, DisplayName: u.DisplayName,
-		Mail: address(u), Language: firstOf(u.PreferredLanguage, d.Organization.PreferredLanguage, firstOf(cfg.Communication.Languages...)),
-		Country: firstOf(u.UsageLocation, d.Organization.CountryLetterCode), Department: u.Department,
-		Enabled: u.AccountEnabled != No, New: isNew(cfg, u.Created, now),
-		Registered: Unknown, Capable: Unknown, Methods: []string{}, Strength: StrengthUnknown,
-		Roles: r.all(), Created: u.Created, LastSignIn: latest(u.LastSignIn, u.LastSuccessfulSignIn, u.LastNonInteractive),
-	}
-	a.Class, a.Rule, a.Evidence = classify(cfg, u, r, now)
-	if reg, known := d.Registrations[u.ID]; known {
-		a.Registered, a.Capable = reg.MFARegistered, reg.MFACapable
-		a.Methods = slices.Clone(reg.Methods)
-		slices.Sort(a.Methods)
-		a.Strength = StrengthOf(reg.Methods)
-	}
-	subject := Subject{ID: u.ID, Guest: isGuest(u), ActiveRoles: r.active, EligibleRoles: r.eligible, in: in}
-	a.Enforced, a.DemandedBy, a.NarrowedBy = demandOn(subject, d.Policies, d.Groups, d.SecurityDefaults)
-	return a
-}
-
-// address is where a person reads mail: the mailbox, else another address.
-func address(u User) string { return firstOf(append([]string{u.Mail}, u.OtherMails...)...) }
-
-func firstOf(candidates ...string) string {
-	for _, c := range candidates {
-		if c != "" {
-			return c
-		}
-	}
-	return ""
-}
-
-func latest(times ...time.Time) time.Time {
-	var last time.Time
-	for _, t := range times {
-		if t.After(last) {
-			last = t
-		}
-	}
-	return last
 }

@@ -174,35 +174,37 @@ func TestEnforced(t *testing.T) {
 	mfa := rollout.Policy{ID: "p", State: rollout.StateEnabled, IncludeUsers: []string{"All"}, IncludeApplications: []string{"All"}, GrantControls: []string{"mfa"}}
 	tests := []struct {
 		name   string
-		change func(p *rollout.Policy, d *rollout.Directory)
+		change func(p *rollout.Policy, d *rollout.Directory, r *rollout.Reading)
 		want   string // demand, by whom, narrowed by what
 	}{
-		{"enabled", func(*rollout.Policy, *rollout.Directory) {}, "always by p"},
-		{"report-only never counts", func(p *rollout.Policy, _ *rollout.Directory) { p.State = rollout.StateReportOnly }, "no by "},
-		{"excluded", func(p *rollout.Policy, _ *rollout.Directory) { p.ExcludeUsers = []string{"u1"} }, "no by "},
-		{"narrowed", func(p *rollout.Policy, _ *rollout.Directory) { p.Narrowing = []string{"locations"} }, "partly by p: locations"},
-		{"perhaps excluded", func(p *rollout.Policy, _ *rollout.Directory) { p.ExcludeGroups = []string{"unread"} }, "partly by p: a group that could not be opened"},
-		{"only while a role is active", func(p *rollout.Policy, d *rollout.Directory) {
+		{"enabled", func(*rollout.Policy, *rollout.Directory, *rollout.Reading) {}, "always by p"},
+		{"report-only never counts", func(p *rollout.Policy, _ *rollout.Directory, _ *rollout.Reading) { p.State = rollout.StateReportOnly }, "no by "},
+		{"excluded", func(p *rollout.Policy, _ *rollout.Directory, _ *rollout.Reading) { p.ExcludeUsers = []string{"u1"} }, "no by "},
+		{"narrowed", func(p *rollout.Policy, _ *rollout.Directory, _ *rollout.Reading) { p.Narrowing = []string{"locations"} }, "partly by p: locations"},
+		{"perhaps excluded", func(p *rollout.Policy, _ *rollout.Directory, _ *rollout.Reading) {
+			p.ExcludeGroups = []string{"unread"}
+		}, "partly by p: a group that could not be opened"},
+		{"only while a role is active", func(p *rollout.Policy, d *rollout.Directory, _ *rollout.Reading) {
 			p.IncludeUsers, p.IncludeRoles = nil, []string{helpdeskAdministrator}
 			r := role(helpdeskAdministrator)
 			r.Eligible = true
 			d.RoleAssignments = []rollout.RoleAssignment{r}
 		}, "partly by p: only while the role is active"},
-		{"Security Defaults", func(p *rollout.Policy, d *rollout.Directory) {
+		{"Security Defaults", func(p *rollout.Policy, d *rollout.Directory, r *rollout.Reading) {
 			p.State, d.SecurityDefaults = rollout.StateDisabled, true
 		}, "always by securityDefaults"},
-		{"a guest counts as one whatever else it is", func(p *rollout.Policy, d *rollout.Directory) {
+		{"a guest counts as one whatever else it is", func(p *rollout.Policy, d *rollout.Directory, r *rollout.Reading) {
 			p.ExcludeUsers = []string{"GuestsOrExternalUsers"}
-			d.Users[0].UserType, d.Users[0].Purpose = "Guest", "shared"
+			r.User.UserType, r.User.Purpose = "Guest", "shared"
 		}, "no by "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := rollout.Directory{Users: []rollout.User{{ID: "u1"}}}
+			d, r := rollout.Directory{}, rollout.Reading{User: rollout.User{ID: "u1"}}
 			p := mfa
-			tt.change(&p, &d)
+			tt.change(&p, &d, &r)
 			d.Policies = []rollout.Policy{p}
-			accounts, _ := rollout.Assess(rollout.Config{}, d, time.Time{})
+			accounts, _ := rollout.Assess(rollout.Config{}, d, []rollout.Reading{r}, time.Time{})
 			a := accounts[0]
 			got := string(a.Enforced) + " by " + strings.Join(a.DemandedBy, ", ")
 			for _, n := range a.NarrowedBy {
@@ -220,18 +222,15 @@ func TestEnforced(t *testing.T) {
 func TestAssessOfALargeTenant(t *testing.T) {
 	const people = 20_000
 	d := rollout.Directory{
-		Groups:   map[string]rollout.Group{"all": {Opened: true}},
+		Groups:   map[string]rollout.GroupFacts{"all": {Opened: true}},
 		Policies: []rollout.Policy{{ID: "p", State: rollout.StateEnabled, IncludeUsers: []string{"All"}, ExcludeGroups: []string{"all"}, IncludeApplications: []string{"All"}, GrantControls: []string{"mfa"}}},
 	}
-	group := d.Groups["all"]
-	for n := range people {
-		id := fmt.Sprintf("00000000-0000-0000-0000-%012d", n)
-		d.Users = append(d.Users, rollout.User{ID: id})
-		group.Members = append(group.Members, strings.ToUpper(id))
+	readings := make([]rollout.Reading, people)
+	for n := range readings {
+		readings[n] = rollout.Reading{User: rollout.User{ID: fmt.Sprintf("00000000-0000-0000-0000-%012d", n)}, Groups: []string{"all"}}
 	}
-	d.Groups["all"] = group
 	begin := cpuTime(t)
-	accounts, _ := rollout.Assess(rollout.Config{}, d, time.Time{})
+	accounts, _ := rollout.Assess(rollout.Config{}, d, readings, time.Time{})
 	if took := cpuTime(t) - begin; took > 3*time.Second {
 		t.Errorf("judging %d people took %s", people, took)
 	}

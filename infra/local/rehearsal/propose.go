@@ -57,14 +57,23 @@ func switchDay(cfg rollout.Config, day rollout.Date) rollout.Date {
 	return day
 }
 
-// Read reads a simulated tenant as the nightly audit reads a real one.
-func Read(ctx context.Context, t *tenant.Tenant, clock *Clock) (rollout.Directory, error) {
+// Reader is a Graph client that may read a simulated tenant, and no more.
+func Reader(t *tenant.Tenant, clock *Clock) (*graph.Client, error) {
 	t.PutApp(tenant.App{ID: readerApp, Roles: rollout.ReaderPermissions()})
 	client, err := graph.New(graph.Options{
 		Credential: &appCredential{tenant: t, clock: clock, app: readerApp}, Clock: clock, Transport: t.Transport(),
 	})
 	if err != nil {
-		return rollout.Directory{}, fmt.Errorf("build the Graph client: %w", err)
+		return nil, fmt.Errorf("build the Graph client: %w", err)
+	}
+	return client, nil
+}
+
+// Read reads a simulated tenant as the nightly audit reads a real one.
+func Read(ctx context.Context, t *tenant.Tenant, clock *Clock) (rollout.Directory, []rollout.Reading, error) {
+	client, err := Reader(t, clock)
+	if err != nil {
+		return rollout.Directory{}, nil, err
 	}
 	return audit.Read(ctx, client, clock.Now())
 }

@@ -1,0 +1,95 @@
+package rollout
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Assess judges a tenant whose accounts are all at hand: its accounts, in the
+// order of their ids, and its findings. The nightly audit, which holds one
+// account at a time, uses [Assessor] and [Tally] in the same way.
+func Assess(cfg Config, d Directory, readings []Reading, now time.Time) ([]Account, []Finding) {
+	assessor, tally := NewAssessor(cfg, d, now), NewTally(cfg, d, now)
+	accounts := make([]Account, 0, len(readings))
+	for _, r := range readings {
+		accounts = append(accounts, assessor.Assess(r))
+	}
+	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
+	// A directory that changes between two pages can name an account on both.
+	accounts = slices.CompactFunc(accounts, func(a, b Account) bool { return a.ID == b.ID })
+	for _, a := range accounts {
+		tally.Add(a)
+	}
+	return accounts, tally.Findings(nil)
+}
+
+// Assessor turns what was read of one account into an [Account]. It is made once
+// for a tenant and knows no account but the one it is asked about.
+type Assessor struct {
+	cfg    Config
+	dir    Directory
+	now    time.Time
+	roles  rolesByPrincipal
+	groups map[string]Group // the Directory's, without members: a Reading says who is in them
+}
+
+// NewAssessor prepares the judgement of a tenant's accounts.
+func NewAssessor(cfg Config, d Directory, now time.Time) *Assessor {
+	groups := make(map[string]Group, len(d.Groups))
+	for id, g := range d.Groups {
+		groups[id] = Group{ID: id, DisplayName: g.DisplayName, Opened: g.Opened}
+	}
+	return &Assessor{cfg: cfg, dir: d, now: now, roles: newRolesByPrincipal(d.RoleAssignments), groups: groups}
+}
+
+// Assess is the whole of the audit's judgement of one account.
+func (x *Assessor) Assess(r Reading) Account {
+	u, d := r.User, x.dir
+	held := x.roles.of(u.ID, r.Groups)
+	a := Account{
+		ID: u.ID, UserPrincipalName: u.UserPrincipalName, DisplayName: u.DisplayName,
+		Mail: address(u), Language: firstOf(u.PreferredLanguage, d.Organization.PreferredLanguage, firstOf(x.cfg.Communication.Languages...)),
+		Country: firstOf(u.UsageLocation, d.Organization.CountryLetterCode), Department: u.Department,
+		Enabled: u.AccountEnabled != No, New: isNew(x.cfg, u.Created, x.now),
+		Registered: Unknown, Capable: Unknown, Methods: []string{}, Strength: StrengthUnknown,
+		Roles: held.all(), PerUserMFA: u.PerUserMFA, Manager: u.Manager, LegacyClients: r.LegacyClients,
+		Created: u.Created, LastSignIn: latest(u.LastSignIn, u.LastSuccessfulSignIn, u.LastNonInteractive),
+	}
+	a.Class, a.Rule, a.Evidence = classify(x.cfg, u, held, x.now)
+	if reg := r.Registration; reg != nil {
+		a.Registered, a.Capable = reg.MFARegistered, reg.MFACapable
+		a.Methods = append(a.Methods, reg.Methods...)
+		slices.Sort(a.Methods)
+		a.Strength = StrengthOf(reg.Methods)
+	}
+	in := make(map[string]bool, len(r.Groups))
+	for _, id := range r.Groups {
+		in[id] = true
+	}
+	subject := Subject{ID: u.ID, Guest: isGuest(u), ActiveRoles: held.active, EligibleRoles: held.eligible, in: in}
+	a.Enforced, a.DemandedBy, a.NarrowedBy = demandOn(subject, d.Policies, x.groups, d.SecurityDefaults)
+	return a
+}
+
+// address is where a person reads mail: the mailbox, else another address.
+func address(u User) string { return firstOf(append([]string{u.Mail}, u.OtherMails...)...) }
+
+func firstOf(candidates ...string) string {
+	for _, c := range candidates {
+		if c != "" {
+			return c
+		}
+	}
+	return ""
+}
+
+func latest(times ...time.Time) time.Time {
+	var last time.Time
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}

@@ -28,6 +28,10 @@ const MinTime = time.Minute
 // near. The next scheduled run, or Lambda's retry, does the work.
 var ErrNoTime = errors.New("too little time left to begin")
 
+// ErrContinues is what a job answers that has stopped on purpose before its end
+// and will go on by itself in a later run: no failure, and no success yet.
+var ErrContinues = errors.New("to be continued")
+
 // Leases is what a Runner needs of the table; [store.Store] has it.
 type Leases interface {
 	// AcquireLease answers store.ErrConflict while another holds the lease.
@@ -73,7 +77,8 @@ func Unbounded(ctx context.Context, _ time.Duration) (context.Context, context.C
 // event may come late. ttl is how long the lease holds, and fn's context ends
 // with it.
 //
-// A job that is busy elsewhere is skipped without an error. Run answers
+// A job that is busy elsewhere is skipped without an error, and one that answers
+// [ErrContinues] leaves neither an error nor a success. Run answers
 // ErrNoTime with less than MinTime left of ctx's deadline, and otherwise fn's
 // error with the tenant and the job. When fn panics, or the process dies, the
 // lease stays until its end: nobody knows how far the run came, and what it was
@@ -96,7 +101,10 @@ func (r Runner) Run(ctx context.Context, t rollout.TenantID, name string, now ti
 		return r.finish(ctx, line, notBegun)
 	}
 
-	if err := r.call(ctx, ttl-r.Clock.Now().Sub(begun), fn, line.sum); err != nil {
+	how := done
+	if err := r.call(ctx, ttl-r.Clock.Now().Sub(begun), fn, line.sum); errors.Is(err, ErrContinues) {
+		how = continues
+	} else if err != nil {
 		line.err = fmt.Errorf("%s of %s: %w", name, t, err)
 	} else if err := r.Leases.MarkRun(ctx, t, name, now, line.sum.String()); err != nil {
 		line.err = fmt.Errorf("%s of %s: mark the run: %w", name, t, err)
@@ -105,7 +113,7 @@ func (r Runner) Run(ctx context.Context, t rollout.TenantID, name string, now ti
 	if line.err != nil {
 		return r.finish(ctx, line, failed)
 	}
-	return r.finish(ctx, line, done)
+	return r.finish(ctx, line, how)
 }
 
 // call runs fn for no longer than the lease holds.

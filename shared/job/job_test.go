@@ -166,6 +166,24 @@ func TestRunFails(t *testing.T) {
 	b.wantFree(t)
 }
 
+// A run that stops to go on later is neither a failure nor a success: the alarm
+// on missing success must not be silenced by it.
+func TestRunContinues(t *testing.T) {
+	b := newBench()
+	err := b.run(t, func(_ context.Context, sum *job.Summary) error {
+		sum.Count("pages", 3)
+		return fmt.Errorf("Graph asks for a pause: %w", job.ErrContinues)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := lines(t, b.log)
+	same(t, []any{"INFO", "to be continued", map[string]any{"pages": 3.0}}, []any{line[0]["level"], line[0]["outcome"], line[0]["counts"]})
+	same(t, "", b.metrics.String())
+	same(t, 0, len(b.runs(t)))
+	b.wantFree(t)
+}
+
 // A job that another runs is skipped, without an error and without a success,
 // until the other's lease ends.
 func TestRunIsBusyUntilTheLeaseEnds(t *testing.T) {

@@ -14,10 +14,11 @@ import (
 type outcome string
 
 const (
-	done     outcome = "done"
-	failed   outcome = "failed"
-	busy     outcome = "busy"      // another run has the lease: skipped
-	notBegun outcome = "not begun" // no time, or no lease could be had
+	done      outcome = "done"
+	continues outcome = "to be continued" // stopped on purpose, a later run goes on
+	failed    outcome = "failed"
+	busy      outcome = "busy"      // another run has the lease: skipped
+	notBegun  outcome = "not begun" // no time, or no lease could be had
 )
 
 // line is all that a run's one line says.

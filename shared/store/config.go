@@ -28,6 +28,11 @@ func (s *Store) Config(ctx context.Context, t rollout.TenantID) (rollout.Config,
 // Tenants lists every tenant that has a config, in the order of their ids.
 func (s *Store) Tenants(ctx context.Context) ([]rollout.TenantID, error) {
 	var tenants []rollout.TenantID
-	err := each(ctx, s, registry, func(line tenant) { tenants = append(tenants, line.Tenant) })
-	return tenants, err
+	for line, err := range each[tenant](ctx, s, registry) {
+		if err != nil {
+			return nil, err
+		}
+		tenants = append(tenants, line.Tenant)
+	}
+	return tenants, nil
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"iter"
 
 	"sallyport/shared/rollout"
 )
@@ -14,11 +15,11 @@ func (s *Store) SaveObservations(ctx context.Context, t rollout.TenantID, seen [
 		return nil
 	}
 	latest := map[Key]rollout.Observation{}
-	err := each(ctx, s, partition(t, kindObservation), func(o rollout.Observation) {
+	for o, err := range s.EachObservation(ctx, t) {
+		if err != nil {
+			return err
+		}
 		latest[observationKey(t, o)] = o
-	})
-	if err != nil {
-		return err
 	}
 	var writes []Write
 	at := map[Key]int{} // index in writes
@@ -42,4 +43,20 @@ func (s *Store) SaveObservations(ctx context.Context, t rollout.TenantID, seen [
 // Observations lists what every report-only policy last said of every account.
 func (s *Store) Observations(ctx context.Context, t rollout.TenantID) ([]rollout.Observation, error) {
 	return list[rollout.Observation](ctx, s, t, kindObservation)
+}
+
+// EachObservation yields them one at a time, by account and policy. After an
+// error it yields no more.
+func (s *Store) EachObservation(ctx context.Context, t rollout.TenantID) iter.Seq2[rollout.Observation, error] {
+	return each[rollout.Observation](ctx, s, partition(t, kindObservation))
+}
+
+// PutObservations writes observations in place of what was there of the same
+// accounts and policies; the caller has seen that they are later.
+func (s *Store) PutObservations(ctx context.Context, t rollout.TenantID, later []rollout.Observation) error {
+	writes := make([]Write, 0, len(later))
+	for _, o := range later {
+		writes = append(writes, Write{Item: Item{Key: observationKey(t, o), Data: o}})
+	}
+	return s.batch(ctx, writes)
 }

@@ -24,6 +24,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"sallyport/shared/rollout"
 )
@@ -63,44 +64,42 @@ func get[T any](ctx context.Context, s *Store, key Key) (T, error) {
 // list reads all records of a kind, in the order of their sort keys.
 func list[T any](ctx context.Context, s *Store, tenant rollout.TenantID, kind string) ([]T, error) {
 	var records []T
-	err := rows(ctx, s, partition(tenant, kind), func(row Row) error {
-		var zero T
-		records = append(records, zero)
-		return row.Decode(&records[len(records)-1])
-	})
-	if err != nil {
-		return nil, err // never half a list
+	for record, err := range each[T](ctx, s, partition(tenant, kind)) {
+		if err != nil {
+			return nil, err // never half a list
+		}
+		records = append(records, record)
 	}
 	return records, nil
 }
 
-// each hands over the records of a partition one by one, so that a large one
-// need not be in memory at once.
-func each[T any](ctx context.Context, s *Store, partition string, do func(T)) error {
-	return rows(ctx, s, partition, func(row Row) error {
-		var record T
-		if err := row.Decode(&record); err != nil {
-			return err
+// each yields the records of a partition one by one, in the order of their sort keys,
+// so that a large one need not be in memory at once. After an error it yields no
+// more.
+func each[T any](ctx context.Context, s *Store, partition string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for row, err := range rows(ctx, s, partition) {
+			var record T
+			if err == nil {
+				err = row.Decode(&record)
+			}
+			if err != nil {
+				yield(record, fmt.Errorf("store: list %.200s: %w", partition, err))
+				return
+			}
+			if !yield(record, nil) {
+				return
+			}
 		}
-		do(record)
-		return nil
-	})
+	}
 }
 
-// rows hands over the rows of a partition until do fails.
-func rows(ctx context.Context, s *Store, partition string, do func(Row) error) error {
+// rows yields the rows of a partition; none of a partition without a tenant.
+func rows(ctx context.Context, s *Store, partition string) iter.Seq2[Row, error] {
 	if partition == "" {
-		return errNoTenant
+		return func(yield func(Row, error) bool) { yield(nil, errNoTenant) }
 	}
-	for row, err := range s.table.Query(ctx, partition) {
-		if err == nil {
-			err = do(row)
-		}
-		if err != nil {
-			return fmt.Errorf("store: list %.200s: %w", partition, err)
-		}
-	}
-	return nil
+	return s.table.Query(ctx, partition)
 }
 
 // write makes all writes or none.

@@ -20,9 +20,11 @@ func (s *Store) MarkUnreachable(ctx context.Context, t rollout.TenantID, account
 // Unreachable returns the reason by account id, an empty map if there is none.
 func (s *Store) Unreachable(ctx context.Context, t rollout.TenantID) (map[string]string, error) {
 	reasons := map[string]string{}
-	err := each(ctx, s, partition(t, kindUnreachable), func(u unreachable) { reasons[u.Account] = u.Reason })
-	if err != nil {
-		return nil, err
+	for u, err := range each[unreachable](ctx, s, partition(t, kindUnreachable)) {
+		if err != nil {
+			return nil, err
+		}
+		reasons[u.Account] = u.Reason
 	}
 	return reasons, nil
 }

@@ -30,6 +30,10 @@ func apiUsersWithActivity() api {
 	return api{"the users with their last sign-in", "User.Read.All and AuditLog.Read.All", "audit", paceActivity}
 }
 
+func apiManagers() api {
+	return api{"the managers", "User.Read.All", "audit", paceDirectory}
+}
+
 func apiRegistrations() api {
 	return api{"the registration report", "AuditLog.Read.All", "audit", paceReports}
 }

@@ -69,6 +69,7 @@ func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, 
 		}
 		var again []int
 		var wait time.Duration
+		var refused error
 		for _, i := range chunk {
 			answer := answers[i]
 			if temporary(answer.Status) {
@@ -77,7 +78,9 @@ func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, 
 				if !ok {
 					asked = backoff(http.MethodGet, paths[i], fruitless+1)
 				}
-				wait = max(wait, asked)
+				if refused == nil || asked > wait {
+					wait, refused = asked, answerError(a, answer.Status, "", errorIn(answer.Body))
+				}
 				continue
 			}
 			if err := take(i, answer.Status, answer.Body); err != nil {
@@ -92,8 +95,8 @@ func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, 
 		pending = append(again, pending[len(chunk):]...)
 		if len(again) > 0 {
 			size, weight = careful, careful
-			if wait > maxWait {
-				return partial(fmt.Errorf("Graph asks to wait for %s", wait.Round(time.Second)))
+			if then := c.clock.Now().Add(wait); wait > maxWait || !inTime(ctx, then) {
+				return partial(&LaterError{At: then, API: a.name, Err: refused})
 			}
 			if err := c.clock.Sleep(ctx, wait); err != nil {
 				return err

@@ -29,6 +29,13 @@ type groupRow struct {
 
 func (r groupRow) rowID() string { return r.ID }
 
+// hides reports whether the group may look empty without being it.
+func (r groupRow) hides() bool { return strings.EqualFold(r.Visibility, "HiddenMembership") }
+
+// ErrMembersHidden: Graph shows the group but not its members. It proves nothing
+// about anybody. (Where the group itself could not be read, a permission lacks.)
+var ErrMembersHidden = errors.New("the group hides its members from the app")
+
 type memberRow struct {
 	Type string `json:"@odata.type"`
 	ID   string `json:"id"`
@@ -46,25 +53,12 @@ func (r memberRow) isUser() bool { return r.Type == "" || r.Type == "#microsoft.
 // Source: https://learn.microsoft.com/graph/api/group-list-transitivemembers
 func (c *Client) Group(ctx context.Context, id string) (rollout.Group, error) {
 	group := rollout.Group{ID: id}
-	if id == "" {
-		return group, errors.New("read a group: no id")
-	}
-	builder := groups.NewGroupsRequestBuilderInternal(c.path(), c.adapter).ByGroupId(id)
-	query := groups.GroupItemRequestBuilderGetQueryParameters{Select: []string{"id", "displayName", "visibility"}}
-	req, err := builder.ToGetRequestInformation(ctx, &groups.GroupItemRequestBuilderGetRequestConfiguration{QueryParameters: &query})
+	r, err := c.group(ctx, id)
 	if err != nil {
 		return group, err
 	}
-	var r groupRow
-	if err := c.fetch(ctx, call{api: apiGroups()}, req, &r); err != nil {
-		return group, fmt.Errorf("read group %s: %w", id, err)
-	}
 	group.DisplayName = r.DisplayName
-
-	// Without the cast to users: Graph answers a cast from an index that lags.
-	members := groups.ItemTransitiveMembersRequestBuilderGetQueryParameters{Select: []string{"id"}, Top: new(int32(999))}
-	req, err = builder.TransitiveMembers().ToGetRequestInformation(ctx,
-		&groups.ItemTransitiveMembersRequestBuilderGetRequestConfiguration{QueryParameters: &members})
+	req, err := c.transitiveMembers(ctx, id)
 	if err != nil {
 		return group, err
 	}
@@ -76,8 +70,79 @@ func (c *Client) Group(ctx context.Context, id string) (rollout.Group, error) {
 		return group, fmt.Errorf("read the members of group %s: %w", id, err)
 	}
 	group.Members = ids
-	group.Opened = len(ids) > 0 || !strings.EqualFold(r.Visibility, "HiddenMembership")
+	group.Opened = len(ids) > 0 || !r.hides()
 	return group, nil
+}
+
+// GroupFacts reads a group without its members, for those who then read these
+// with [Client.MembersPage]. Opened is false where there is no such group (any
+// more): ask for no members then. With hidden, a group that shows no member at
+// all was not opened; nor was one whose members are [ErrMembersHidden].
+// Source: https://learn.microsoft.com/graph/api/group-get
+func (c *Client) GroupFacts(ctx context.Context, id string) (facts rollout.GroupFacts, hidden bool, err error) {
+	r, err := c.group(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return rollout.GroupFacts{ID: id}, false, nil
+	}
+	if err != nil {
+		return rollout.GroupFacts{ID: id}, false, err
+	}
+	return rollout.GroupFacts{ID: id, DisplayName: r.DisplayName, Opened: true}, r.hides(), nil
+}
+
+// MembersPage reads one page of the ids of the users in a group, transitively. A
+// page may have no user and still not be the last. [ErrMembersHidden] where
+// Graph does not show them to the app, [ErrNotFound] where the group is gone.
+// Source: https://learn.microsoft.com/graph/api/group-list-transitivemembers
+func (c *Client) MembersPage(ctx context.Context, id, cursor string) (Page[string], error) {
+	if id == "" {
+		return Page[string]{}, errors.New("read a group's members: no id")
+	}
+	req, err := c.transitiveMembers(ctx, id)
+	if err != nil {
+		return Page[string]{}, err
+	}
+	l := &listing[memberRow]{client: c, call: call{api: apiGroups()}}
+	rows, err := pageOf(ctx, l, req, cursor, sure(func(r memberRow) memberRow { return r }))
+	if statusOf(err) == http.StatusForbidden {
+		err = fmt.Errorf("%w: %w", ErrMembersHidden, err)
+	}
+	if err != nil {
+		return Page[string]{}, fmt.Errorf("group %s: %w", id, err)
+	}
+	page := Page[string]{Next: rows.Next}
+	for _, r := range rows.Rows {
+		if r.isUser() {
+			page.Rows = append(page.Rows, r.ID)
+		}
+	}
+	return page, nil
+}
+
+// group reads a group without its members.
+func (c *Client) group(ctx context.Context, id string) (groupRow, error) {
+	if id == "" {
+		return groupRow{}, errors.New("read a group: no id")
+	}
+	query := groups.GroupItemRequestBuilderGetQueryParameters{Select: []string{"id", "displayName", "visibility"}}
+	req, err := groups.NewGroupsRequestBuilderInternal(c.path(), c.adapter).ByGroupId(id).
+		ToGetRequestInformation(ctx, &groups.GroupItemRequestBuilderGetRequestConfiguration{QueryParameters: &query})
+	if err != nil {
+		return groupRow{}, err
+	}
+	var r groupRow
+	if err := c.fetch(ctx, call{api: apiGroups()}, req, &r); err != nil {
+		return groupRow{}, fmt.Errorf("read group %s: %w", id, err)
+	}
+	return r, nil
+}
+
+// transitiveMembers asks without the cast to users: Graph answers a cast from an
+// index that lags.
+func (c *Client) transitiveMembers(ctx context.Context, id string) (*request, error) {
+	query := groups.ItemTransitiveMembersRequestBuilderGetQueryParameters{Select: []string{"id"}, Top: new(int32(999))}
+	return groups.NewGroupsRequestBuilderInternal(c.path(), c.adapter).ByGroupId(id).TransitiveMembers().ToGetRequestInformation(ctx,
+		&groups.ItemTransitiveMembersRequestBuilderGetRequestConfiguration{QueryParameters: &query})
 }
 
 // GroupMembers reads the ids of the users who are directly in a group.

@@ -49,32 +49,24 @@ func digestOf(s string) digest {
 // nothing could be read (no licence, no permission); after that it is a
 // [PartialError].
 func (l *listing[R]) read(ctx context.Context, first *request, deliver func([]R) error) error {
-	l.links, l.ids = map[digest]bool{}, map[digest]bool{}
 	total := -1
 	for req := first; req != nil; {
-		p, err := l.page(ctx, req)
+		p, more, err := l.step(ctx, req)
+		if err != nil && l.pages == 0 {
+			return fmt.Errorf("read %s: %w", l.call.api.name, err)
+		}
 		if err != nil {
-			if l.pages == 0 {
-				return fmt.Errorf("read %s: %w", l.call.api.name, err)
-			}
 			return l.partial(err)
 		}
-		l.pages++
 		if p.Count != nil {
 			total = *p.Count
-		}
-		if err := l.check(*p.Value); err != nil {
-			return l.partial(err)
 		}
 		if len(*p.Value) > 0 {
 			if err := deliver(*p.Value); err != nil {
 				return fmt.Errorf("take a page of %s: %w", l.call.api.name, err)
 			}
 		}
-		l.rows += len(*p.Value)
-		if req, err = l.next(p.NextLink); err != nil {
-			return l.partial(err)
-		}
+		req = more
 	}
 	if total >= 0 && l.rows != total {
 		return l.partial(fmt.Errorf("it ended, but Graph counted %d", total))
@@ -83,6 +75,24 @@ func (l *listing[R]) read(ctx context.Context, first *request, deliver func([]R)
 		return l.partial(errors.New("it is empty, which it cannot be"))
 	}
 	return nil
+}
+
+// step reads one page and checks it by itself and against those before it; more
+// asks for the page after it, nil after the last.
+func (l *listing[R]) step(ctx context.Context, req *request) (p page[R], more *request, err error) {
+	if l.links == nil {
+		l.links, l.ids = map[digest]bool{}, map[digest]bool{}
+	}
+	if p, err = l.page(ctx, req); err != nil {
+		return p, nil, err
+	}
+	l.pages++
+	if err = l.check(*p.Value); err != nil {
+		return p, nil, err
+	}
+	l.rows += len(*p.Value)
+	more, err = l.next(p.NextLink)
+	return p, more, err
 }
 
 func (l *listing[R]) page(ctx context.Context, req *request) (page[R], error) {
@@ -125,19 +135,14 @@ func (l *listing[R]) check(rows []R) error {
 	return nil
 }
 
-// next makes the request for the page after this one, nil after the last. The
-// link is an answer's content: the token goes nowhere but to the end point.
+// next makes the request for the page after this one, nil after the last.
 func (l *listing[R]) next(link string) (*request, error) {
 	if link == "" {
 		return nil, nil
 	}
-	u, err := url.Parse(link)
+	u, err := l.client.link(link)
 	if err != nil {
-		return nil, errors.New("the link to the next page is no address")
-	}
-	endpoint := l.client.endpoint
-	if u.Scheme != endpoint.Scheme || u.Host != endpoint.Host {
-		return nil, fmt.Errorf("the link to the next page leads to %s://%s, which is not the end point %s", u.Scheme, u.Host, endpoint)
+		return nil, fmt.Errorf("the link to the next page %w", err)
 	}
 	d := digestOf(link)
 	if l.links[d] {
@@ -145,6 +150,19 @@ func (l *listing[R]) next(link string) (*request, error) {
 	}
 	l.links[d] = true
 	return at(u), nil
+}
+
+// link reads the address of a page. It is an answer's content, or was kept by
+// the caller: the token goes nowhere but to the end point.
+func (c *Client) link(link string) (*url.URL, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil, errors.New("is no address")
+	}
+	if u.Scheme != c.endpoint.Scheme || u.Host != c.endpoint.Host || u.User != nil {
+		return nil, fmt.Errorf("leads to %s://%s, which is not the end point %s", u.Scheme, u.Host, c.endpoint)
+	}
+	return u, nil
 }
 
 func (l *listing[R]) partial(err error) error {

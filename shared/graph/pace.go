@@ -35,16 +35,25 @@ func newPacer(clock Clock) *pacer {
 	}}
 }
 
-// wait returns when a request that counts as n may go out. rate.Limiter's own
-// Wait would look at the wall clock.
-func (p *pacer) wait(ctx context.Context, kind pace, n int) error {
-	limiter, now := p.limiters[kind], p.clock.Now()
-	var last *rate.Reservation
-	for range max(n, 1) {
-		last = limiter.ReserveN(now, 1)
+// wait returns when a request that counts as n may go out, or at once with a
+// [LaterError] where that leaves the caller no time. rate.Limiter's own Wait
+// would look at the wall clock.
+func (p *pacer) wait(ctx context.Context, about api, n int) error {
+	limiter, now := p.limiters[about.pace], p.clock.Now()
+	reserved := make([]*rate.Reservation, max(n, 1))
+	for i := range reserved {
+		reserved[i] = limiter.ReserveN(now, 1)
 	}
-	if d := last.DelayFrom(now); d > 0 {
-		return p.clock.Sleep(ctx, d)
+	d := reserved[len(reserved)-1].DelayFrom(now)
+	if d <= 0 {
+		return ctx.Err()
 	}
-	return ctx.Err()
+	if then := now.Add(d); !inTime(ctx, then) {
+		// Given back, newest first: the request does not go out.
+		for i := range reserved {
+			reserved[len(reserved)-1-i].CancelAt(now)
+		}
+		return &LaterError{At: then, API: about.name}
+	}
+	return p.clock.Sleep(ctx, d)
 }

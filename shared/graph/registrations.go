@@ -11,6 +11,10 @@ import (
 	"sallyport/shared/rollout"
 )
 
+// registrationsPage: the largest page is not documented. This one works in
+// practice; should Graph refuse it one day, its default will do.
+const registrationsPage = 999
+
 type registrationRow struct {
 	ID                  string   `json:"id"`
 	IsAdmin             bool     `json:"isAdmin"`
@@ -35,9 +39,7 @@ func (r registrationRow) registration() rollout.Registration {
 // without Entra ID P1 has none: [ErrNoLicence].
 // Source: https://learn.microsoft.com/graph/api/authenticationmethodsroot-list-userregistrationdetails
 func (c *Client) Registrations(ctx context.Context, page func([]rollout.Registration) error) error {
-	// The largest page is not documented. A thousand works in practice; should
-	// Graph refuse it one day, its default will do.
-	err := c.registrations(ctx, new(int32(999)), page)
+	err := c.registrations(ctx, new(int32(registrationsPage)), page)
 	var partial *PartialError
 	if statusOf(err) == http.StatusBadRequest && !errors.As(err, &partial) {
 		return c.registrations(ctx, nil, page)
@@ -45,14 +47,35 @@ func (c *Client) Registrations(ctx context.Context, page func([]rollout.Registra
 	return err
 }
 
+// RegistrationsPage reads one page of what [Client.Registrations] reads.
+func (c *Client) RegistrationsPage(ctx context.Context, cursor string) (Page[rollout.Registration], error) {
+	read := func(top *int32) (Page[rollout.Registration], error) {
+		l, req, err := c.registrationsListing(ctx, top)
+		if err != nil {
+			return Page[rollout.Registration]{}, err
+		}
+		return pageOf(ctx, l, req, cursor, sure(registrationRow.registration))
+	}
+	page, err := read(new(int32(registrationsPage)))
+	// A cursor holds the size that Graph accepted.
+	if cursor == "" && statusOf(err) == http.StatusBadRequest {
+		return read(nil)
+	}
+	return page, err
+}
+
 func (c *Client) registrations(ctx context.Context, top *int32, page func([]rollout.Registration) error) error {
+	l, req, err := c.registrationsListing(ctx, top)
+	if err != nil {
+		return err
+	}
+	return l.read(ctx, req, convert(page, registrationRow.registration))
+}
+
+func (c *Client) registrationsListing(ctx context.Context, top *int32) (*listing[registrationRow], *request, error) {
 	query := reports.AuthenticationMethodsUserRegistrationDetailsRequestBuilderGetQueryParameters{Top: top}
 	req, err := reports.NewReportsRequestBuilderInternal(c.path(), c.adapter).
 		AuthenticationMethods().UserRegistrationDetails().ToGetRequestInformation(ctx,
 		&reports.AuthenticationMethodsUserRegistrationDetailsRequestBuilderGetRequestConfiguration{QueryParameters: &query})
-	if err != nil {
-		return err
-	}
-	l := &listing[registrationRow]{client: c, call: call{api: apiRegistrations()}}
-	return l.read(ctx, req, convert(page, registrationRow.registration))
+	return &listing[registrationRow]{client: c, call: call{api: apiRegistrations()}}, req, err
 }

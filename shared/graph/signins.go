@@ -82,6 +82,14 @@ type signInRow struct {
 
 func (r signInRow) rowID() string { return r.ID }
 
+// dated refuses a row without a time: no window could hold it.
+func (r signInRow) dated() error {
+	if r.CreatedDateTime.IsZero() {
+		return fmt.Errorf("sign-in %s has no time", r.ID)
+	}
+	return nil
+}
+
 func (r signInRow) signIn() rollout.SignIn {
 	code := ErrorCodeMissing
 	if r.Status.ErrorCode != nil {
@@ -123,6 +131,18 @@ func (c *Client) SignIns(ctx context.Context, q SignInQuery, page func([]rollout
 	return reading.ended(about.api, errors.New("it had to be taken up again too often"))
 }
 
+// SignInsPage reads one page of what [Client.SignIns] reads. After
+// [ErrCursorExpired], go on with a query that ends (To) at the oldest row seen:
+// the log comes newest first. Where rows came out of that order, start again.
+func (c *Client) SignInsPage(ctx context.Context, q SignInQuery, cursor string) (Page[rollout.SignIn], error) {
+	req, err := c.signInsRequest(ctx, q)
+	if err != nil {
+		return Page[rollout.SignIn]{}, err
+	}
+	l := &listing[signInRow]{client: c, call: call{api: apiSignIns()}, repeats: true}
+	return pageOf(ctx, l, req, cursor, func(r signInRow) (rollout.SignIn, error) { return r.signIn(), r.dated() })
+}
+
 func (c *Client) signInsRequest(ctx context.Context, q SignInQuery) (*request, error) {
 	var query auditlogs.SignInsRequestBuilderGetQueryParameters
 	if f := q.filter(); f != "" {
@@ -156,8 +176,8 @@ func (s *signInReading) take(rows []signInRow) error {
 	out := make([]rollout.SignIn, 0, len(rows))
 	for _, r := range rows {
 		at := r.CreatedDateTime.Time
-		if at.IsZero() {
-			return fmt.Errorf("sign-in %s has no time", r.ID)
+		if err := r.dated(); err != nil {
+			return err
 		}
 		if at.Equal(s.oldest) && s.edge[r.ID] {
 			continue // handed over before the restart

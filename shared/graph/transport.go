@@ -45,7 +45,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 	var waited time.Duration
 	for attempt := 1; ; attempt++ {
-		if err := t.pacer.wait(ctx, about.api.pace, about.weight); err != nil {
+		if err := t.pacer.wait(ctx, about.api, about.weight); err != nil {
 			return nil, err
 		}
 		res, err := t.send(req, body)
@@ -61,17 +61,21 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			return res, err
 		}
-		wait := backoff(req.Method, req.URL.RequestURI(), attempt)
+		wait, asked := backoff(req.Method, req.URL.RequestURI(), attempt), false
 		if err == nil {
-			if asked, ok := retryAfter(res.Header, t.clock.Now()); ok {
-				wait = asked
+			if d, ok := retryAfter(res.Header, t.clock.Now()); ok {
+				wait, asked = d, true
 			}
 		}
-		if attempt == maxAttempts || waited+wait > maxWait {
-			if err != nil {
-				err = fmt.Errorf("gave up after %d attempts and %s of waiting: %w", attempt, waited.Round(time.Second), err)
-			}
-			return res, err
+		then := t.clock.Now().Add(wait)
+		spent := attempt == maxAttempts || waited+wait > maxWait
+		switch {
+		case err == nil && (spent && asked || !inTime(ctx, then)):
+			return nil, &LaterError{At: then, API: about.api.name, Err: answerOf(about.api, res)}
+		case err != nil && (spent || !inTime(ctx, then)):
+			return nil, fmt.Errorf("gave up after %d attempts and %s of waiting: %w", attempt, waited.Round(time.Second), err)
+		case spent:
+			return res, nil
 		}
 		t.log.LogAttrs(ctx, slog.LevelInfo, "graph: waiting before another attempt",
 			slog.String("api", about.api.name), slog.Int("attempt", attempt), slog.Duration("wait", wait), slog.Int("status", status(res)))

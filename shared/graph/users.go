@@ -32,6 +32,8 @@ type userRow struct {
 	PreferredLanguage string   `json:"preferredLanguage"`
 	UsageLocation     string   `json:"usageLocation"`
 	Department        string   `json:"department"`
+	CreationType      string   `json:"creationType"`
+	ExternalUserState string   `json:"externalUserState"`
 	CreatedDateTime   raw.Time `json:"createdDateTime"`
 	SignInActivity    struct {
 		Last           raw.Time `json:"lastSignInDateTime"`
@@ -49,6 +51,7 @@ func (r userRow) user(withActivity bool) rollout.User {
 		AccountEnabled: r.AccountEnabled.Fact(), Synced: r.OnPremisesSyncEnabled.FactNullIsNo(),
 		Licensed: len(r.AssignedLicenses) > 0, PreferredLanguage: r.PreferredLanguage,
 		UsageLocation: r.UsageLocation, Department: r.Department,
+		CreationType: r.CreationType, ExternalUserState: r.ExternalUserState,
 		Created: r.CreatedDateTime.Time, LastSignIn: r.SignInActivity.Last.Time,
 		LastNonInteractive: r.SignInActivity.NonInteractive.Time, LastSuccessfulSignIn: r.SignInActivity.Successful.Time,
 		ActivityKnown: withActivity,
@@ -58,7 +61,8 @@ func (r userRow) user(withActivity bool) rollout.User {
 func userProperties() []string {
 	return []string{
 		"id", "userPrincipalName", "displayName", "mail", "otherMails", "userType", "accountEnabled",
-		"onPremisesSyncEnabled", "assignedLicenses", "preferredLanguage", "usageLocation", "department", "createdDateTime",
+		"onPremisesSyncEnabled", "assignedLicenses", "preferredLanguage", "usageLocation", "department",
+		"creationType", "externalUserState", "createdDateTime",
 	}
 }
 
@@ -68,18 +72,35 @@ func userProperties() []string {
 // stays empty; see [Client.Purposes].
 // Source: https://learn.microsoft.com/graph/api/user-list
 func (c *Client) Users(ctx context.Context, withActivity bool, page func([]rollout.User) error) error {
+	l, req, err := c.usersListing(ctx, withActivity)
+	if err != nil {
+		return err
+	}
+	return l.read(ctx, req, convert(page, func(r userRow) rollout.User { return r.user(withActivity) }))
+}
+
+// UsersPage reads one page of what [Client.Users] reads: the first for an empty
+// cursor, else the one that the page before it named as Next.
+func (c *Client) UsersPage(ctx context.Context, withActivity bool, cursor string) (Page[rollout.User], error) {
+	l, req, err := c.usersListing(ctx, withActivity)
+	if err != nil {
+		return Page[rollout.User]{}, err
+	}
+	return pageOf(ctx, l, req, cursor, sure(func(r userRow) rollout.User { return r.user(withActivity) }))
+}
+
+func (c *Client) usersListing(ctx context.Context, withActivity bool) (*listing[userRow], *request, error) {
 	about, top, properties := apiUsers(), int32(usersPage), userProperties()
 	if withActivity {
 		about, top, properties = apiUsersWithActivity(), usersPageWithActivity, append(properties, "signInActivity")
 	}
-	query := users.UsersRequestBuilderGetQueryParameters{Select: properties, Top: &top}
-	req, err := users.NewUsersRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
+	req, err := c.usersRequest(ctx, users.UsersRequestBuilderGetQueryParameters{Select: properties, Top: &top})
+	return &listing[userRow]{client: c, call: call{api: about}, neverEmpty: true}, req, err
+}
+
+func (c *Client) usersRequest(ctx context.Context, query users.UsersRequestBuilderGetQueryParameters) (*request, error) {
+	return users.NewUsersRequestBuilderInternal(c.path(), c.adapter).ToGetRequestInformation(ctx,
 		&users.UsersRequestBuilderGetRequestConfiguration{QueryParameters: &query})
-	if err != nil {
-		return err
-	}
-	l := &listing[userRow]{client: c, call: call{api: about}, neverEmpty: true}
-	return l.read(ctx, req, convert(page, func(r userRow) rollout.User { return r.user(withActivity) }))
 }
 
 // User reads one account by object id or userPrincipalName; [ErrNotFound] where

@@ -2,9 +2,10 @@ package audit_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"sallyport/functions/audit"
 	"sallyport/infra/local/rehearsal"
 	"sallyport/infra/local/tenant"
+	"sallyport/shared/archive"
 	"sallyport/shared/graph"
 	"sallyport/shared/job"
 	"sallyport/shared/mail"
@@ -34,12 +36,14 @@ func (k token) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Acc
 
 // bench is an audit of the sample tenant through the real adapter.
 type bench struct {
-	audit  audit.Audit
-	table  *store.Store
-	tenant *tenant.Tenant
-	clock  *rehearsal.Clock
-	cfg    rollout.Config
-	graph  audit.Graph // put something in between to make it lie
+	audit   audit.Audit
+	table   *store.Store
+	archive archive.Archive
+	tenant  *tenant.Tenant
+	clock   *rehearsal.Clock
+	cfg     rollout.Config
+	owners  int
+	graph   audit.Graph // put something in between to make it lie
 }
 
 func newBench(t *testing.T) *bench {
@@ -57,15 +61,24 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{table: store.New(store.NewMemory()), tenant: o.Tenant, clock: o.Clock, cfg: o.Config, graph: client}
+	b := &bench{table: store.New(store.NewMemory()), archive: archive.NewMemory(), tenant: o.Tenant, clock: o.Clock, cfg: o.Config, graph: client}
 	b.audit = audit.Audit{
-		Table: b.table, Log: slog.New(slog.DiscardHandler),
+		Table: b.table, Archive: b.archive, Log: slog.New(slog.DiscardHandler), Now: o.Clock.Now,
 		Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return b.graph, nil },
 	}
 	if err := b.table.PutConfig(context.Background(), o.Config); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func pages(t rollout.TenantID) string { return archive.Prefix(t, archive.KindPage) }
+
+func (b *bench) runner() job.Runner {
+	return job.Runner{
+		Leases: b.table, Clock: b.clock, Log: slog.New(slog.DiscardHandler), Metrics: io.Discard, TTL: 15 * time.Minute, Bound: job.Unbounded,
+		Owner: func() string { b.owners++; return fmt.Sprint("run ", b.owners) },
+	}
 }
 
 func (b *bench) run() error {
@@ -94,25 +107,61 @@ func TestAuditRecordsTheTenant(t *testing.T) {
 	}
 }
 
-// liar answers a listing wrongly.
+// liar answers the listing of users wrongly.
 type liar struct {
 	audit.Graph
-	users func(func([]rollout.User) error) error
+	users func(cursor string) (graph.Page[rollout.User], error)
 }
 
-func (l liar) Users(_ context.Context, _ bool, page func([]rollout.User) error) error {
-	return l.users(page)
+func (l liar) UsersPage(_ context.Context, _ bool, cursor string) (graph.Page[rollout.User], error) {
+	return l.users(cursor)
+}
+
+func many(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%08d", i)
+	}
+	return ids
+}
+
+func page(next string, ids ...string) graph.Page[rollout.User] {
+	p := graph.Page[rollout.User]{Next: next}
+	for _, id := range ids {
+		p.Rows = append(p.Rows, rollout.User{ID: id})
+	}
+	return p
 }
 
 // An empty or a partial listing changes nothing: the last good audit stays, and
 // says since when it is stale.
 func TestBadListingChangesNothing(t *testing.T) {
-	for name, users := range map[string]func(func([]rollout.User) error) error{
-		"empty": func(func([]rollout.User) error) error { return nil },
-		"cut off": func(page func([]rollout.User) error) error {
-			return errors.Join(page([]rollout.User{{ID: "a"}}), &graph.PartialError{Listing: "the users", Rows: 1, Err: io.ErrUnexpectedEOF})
+	for name, users := range map[string]func(cursor string) (graph.Page[rollout.User], error){
+		"empty": func(string) (graph.Page[rollout.User], error) { return page(""), nil },
+		"cut off": func(cursor string) (graph.Page[rollout.User], error) {
+			if cursor == "" {
+				return page("more", "a"), nil
+			}
+			return graph.Page[rollout.User]{}, io.ErrUnexpectedEOF
 		},
-		"most of it gone": func(page func([]rollout.User) error) error { return page([]rollout.User{{ID: "a"}, {ID: "b"}}) },
+		"most of it gone":          func(string) (graph.Page[rollout.User], error) { return page("", "a", "b"), nil },
+		"an account without an id": func(string) (graph.Page[rollout.User], error) { return page("", "a", ""), nil },
+		"an account on two pages": func(cursor string) (graph.Page[rollout.User], error) {
+			if cursor == "" {
+				return page("more", many(200)...), nil
+			}
+			return page("", many(1)...), nil
+		},
+		"pages that go round": func(cursor string) (graph.Page[rollout.User], error) {
+			n, _ := strconv.Atoi(cursor) //nolint:errcheck // the first has none
+			return page(strconv.Itoa(1+n%7), strconv.Itoa(n)), nil
+		},
+		"a cursor that always expires": func(cursor string) (graph.Page[rollout.User], error) {
+			if cursor == "" {
+				return page("more", "a"), nil
+			}
+			return graph.Page[rollout.User]{}, graph.ErrCursorExpired
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

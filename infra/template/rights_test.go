@@ -2,6 +2,7 @@ package template_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"go/parser"
 	"go/token"
 	"path/filepath"
@@ -54,6 +55,9 @@ func (s stack) rights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if cmp.Equal(st.properties["Condition"], map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}) && st.properties["Effect"] == "Deny" {
+			continue // nobody, nothing, over a line that can be read
+		}
 		if st.properties["Effect"] != "Allow" || st.properties["NotAction"] != nil || st.properties["NotResource"] != nil {
 			t.Errorf("%s: say what is allowed, not what is not: %s", st.owner, text)
 		}
@@ -67,6 +71,10 @@ func (s stack) rights(t *testing.T) {
 			if diff := cmp.Diff(want, st.properties["Condition"]); diff != "" {
 				t.Errorf("%s: a web identity token for anybody but Entra (-want +got):\n%s", st.owner, diff)
 			}
+			continue
+		}
+		objects := map[string]any{"Fn::Sub": "${Archive.Arn}/*"} // as S3 names what is in a bucket
+		if cmp.Equal(st.properties["Resource"], any(objects)) && !strings.Contains(fmt.Sprint(actions), "*") {
 			continue
 		}
 		if strings.Contains(string(text), "*") {

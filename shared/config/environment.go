@@ -15,6 +15,7 @@ import (
 type Audit struct {
 	Table
 	Graph
+	Archive
 }
 
 // Remind is the environment of the remind function.
@@ -83,6 +84,11 @@ type (
 	// Table is the one table.
 	Table struct {
 		TableName string `env:"TABLE_NAME,required,notEmpty" template:"resource Table"`
+	}
+
+	// Archive is the bucket for what does not fit the table.
+	Archive struct {
+		ArchiveBucket string `env:"ARCHIVE_BUCKET,required,notEmpty" template:"resource Archive"`
 	}
 
 	// MailQueue takes claimed messages for notify.

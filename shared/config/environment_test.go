@@ -16,13 +16,14 @@ import (
 )
 
 func TestLoad(t *testing.T) {
-	got, err := config.Load[config.Audit]("audit", []string{"TABLE_NAME=sallyport", "GRAPH_CLIENT_ID=6b0f", "HOME=/"})
+	got, err := config.Load[config.Audit]("audit", []string{"TABLE_NAME=sallyport", "GRAPH_CLIENT_ID=6b0f", "ARCHIVE_BUCKET=archive", "HOME=/"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := config.Audit{
-		Table: config.Table{TableName: "sallyport"},
-		Graph: config.Graph{GraphClientID: "6b0f", GraphEndpoint: "https://graph.microsoft.com", AuthorityHost: "https://login.microsoftonline.com/"},
+		Table:   config.Table{TableName: "sallyport"},
+		Graph:   config.Graph{GraphClientID: "6b0f", GraphEndpoint: "https://graph.microsoft.com", AuthorityHost: "https://login.microsoftonline.com/"},
+		Archive: config.Archive{ArchiveBucket: "archive"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)

@@ -32,15 +32,35 @@ func NewSignInDigest(ours map[string]bool, before []LegacyUse, now time.Time) *S
 func (d *SignInDigest) Add(rows []SignIn) {
 	for _, r := range rows {
 		for _, p := range r.Applied {
-			key := [2]string{r.UserID, p.ID}
-			if d.ours[p.ID] && !enforcedResult(p.Result) && r.CreatedAt.After(d.observed[key].LastAt) {
-				d.observed[key] = Observation{Account: r.UserID, Policy: p.ID, Result: p.Result, LastAt: r.CreatedAt}
-			}
+			d.observe(Observation{Account: r.UserID, Policy: p.ID, Result: p.Result, LastAt: r.CreatedAt})
 		}
-		key := [2]string{r.UserID, r.ClientAppUsed}
-		if r.ErrorCode == 0 && LegacyClient(r.ClientAppUsed) && r.CreatedAt.After(d.legacy[key].LastAt) {
-			d.legacy[key] = LegacyUse{Account: r.UserID, Client: r.ClientAppUsed, LastAt: r.CreatedAt}
+		if r.ErrorCode == 0 && LegacyClient(r.ClientAppUsed) {
+			d.use(LegacyUse{Account: r.UserID, Client: r.ClientAppUsed, LastAt: r.CreatedAt})
 		}
+	}
+}
+
+// Merge takes in what another digest made of a part of the log. Either may be nil.
+func (d *SignInDigest) Merge(o *Observation, u *LegacyUse) {
+	if o != nil {
+		d.observe(*o)
+	}
+	if u != nil {
+		d.use(*u)
+	}
+}
+
+func (d *SignInDigest) observe(o Observation) {
+	key := [2]string{o.Account, o.Policy}
+	if d.ours[o.Policy] && !enforcedResult(o.Result) && o.LastAt.After(d.observed[key].LastAt) {
+		d.observed[key] = o
+	}
+}
+
+func (d *SignInDigest) use(u LegacyUse) {
+	key := [2]string{u.Account, u.Client}
+	if u.LastAt.After(d.legacy[key].LastAt) {
+		d.legacy[key] = u
 	}
 }
 
@@ -66,9 +86,9 @@ func (d *SignInDigest) Observations() []Observation {
 	return list
 }
 
-// mostLegacy is how many uses are kept: one is enough for the gate, and the
+// MostLegacy is how many uses are kept: one is enough for the gate, and the
 // record of an audit has to fit the table.
-const mostLegacy = 500
+const MostLegacy = 500
 
 // Legacy are the uses of legacy protocols in the last seven days, in a stable
 // order, the first few hundred of them.
@@ -80,5 +100,5 @@ func (d *SignInDigest) Legacy() []LegacyUse {
 	slices.SortFunc(list, func(a, b LegacyUse) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Client, b.Client))
 	})
-	return list[:min(len(list), mostLegacy)]
+	return list[:min(len(list), MostLegacy)]
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ses"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -27,7 +28,10 @@ import (
 	"sallyport/shared/store"
 )
 
-const tableName = "rollout"
+const (
+	tableName = "rollout"
+	bucket    = "sallyport-archive"
+)
 
 // cloud is the AWS side: what template.yaml would make.
 type cloud struct {
@@ -47,6 +51,10 @@ func newCloud(t *testing.T) *cloud {
 	tables := dynamodb.New(dynamodb.Options{Region: emulator.Region, BaseEndpoint: &c.dynamo, Credentials: keys})
 	must(t, store.CreateTable(t.Context(), tables, tableName))
 	c.table = store.New(store.NewDynamo(tables, tableName))
+
+	objects := s3.New(s3.Options{Region: emulator.Region, BaseEndpoint: &c.moto, Credentials: keys, UsePathStyle: true})
+	_, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)})
+	must(t, err)
 
 	c.queues = sqs.New(sqs.Options{Region: emulator.Region, BaseEndpoint: &c.moto, Credentials: keys})
 	c.mailQueue, c.eventQueue, c.alertQueue = c.newQueue(t, "mail"), c.newQueue(t, "events"), c.newQueue(t, "alerts")

@@ -46,7 +46,7 @@ func (w *world) run(t *testing.T) {
 			"AWS_ACCESS_KEY_ID="+role, "AWS_LAMBDA_FUNCTION_NAME="+name,
 			"AWS_LAMBDA_FUNCTION_TIMEOUT=120", // a job wants a minute at least to begin
 			"SSL_CERT_FILE="+w.caFile, "AZURE_AUTHORITY_HOST="+w.login, "GRAPH_ENDPOINT="+w.graph, "GRAPH_CLIENT_ID="+app,
-			"TABLE_NAME="+tableName, "MAIL_QUEUE_URL="+w.mailQueue, "EVENT_QUEUE_URL="+w.eventQueue, "ALERT_TOPIC_ARN="+w.alertTopic,
+			"TABLE_NAME="+tableName, "ARCHIVE_BUCKET="+bucket, "MAIL_QUEUE_URL="+w.mailQueue, "EVENT_QUEUE_URL="+w.eventQueue, "ALERT_TOPIC_ARN="+w.alertTopic,
 			"SES_CONFIGURATION_SET=rollout", "NOTIFICATION_URL=https://hooks.contoso.com/notifications",
 			"WEBHOOK_CLIENT_STATE_SECRET="+clientState, "WEBHOOK_ALERT_SECRET="+alertSecret,
 		)...)

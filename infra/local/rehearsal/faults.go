@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"net/http"
 
 	"sallyport/infra/local/tenant"
+	"sallyport/shared/archive"
 	"sallyport/shared/mail"
 	"sallyport/shared/outbox"
 	"sallyport/shared/store"
@@ -120,6 +122,37 @@ func (t faultyTable) Batch(ctx context.Context, writes []store.Write) error {
 	err := t.Table.Batch(ctx, writes)
 	if err == nil {
 		t.faults.mayDie("table batch")
+	}
+	return err
+}
+
+type faultyArchive struct {
+	archive.Archive
+	faults *faults
+}
+
+func (a faultyArchive) Put(ctx context.Context, name string, content []byte) error {
+	if err := a.faults.fail("archive write"); err != nil {
+		return err
+	}
+	err := a.Archive.Put(ctx, name, content)
+	if err == nil {
+		a.faults.mayDie("archive write")
+	}
+	return err
+}
+
+func (a faultyArchive) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	if err := a.faults.fail("archive read"); err != nil {
+		return nil, err
+	}
+	return a.Archive.Open(ctx, name)
+}
+
+func (a faultyArchive) Delete(ctx context.Context, names ...string) error {
+	err := a.Archive.Delete(ctx, names...)
+	if err == nil {
+		a.faults.mayDie("archive delete")
 	}
 	return err
 }

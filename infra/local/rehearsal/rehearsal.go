@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sallyport/infra/local/tenant"
+	"sallyport/shared/archive"
 	"sallyport/shared/mail"
 	"sallyport/shared/outbox"
 	"sallyport/shared/rollout"
@@ -107,7 +108,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 	}
 	w := &world{
 		options: o, cfg: o.Config, clock: o.Clock, agenda: &agenda{}, tenant: o.Tenant,
-		faults: newFaults(o.Seed, o.Faults), failures: map[string]int{}, mailed: map[rollout.MessageKind]int{},
+		archive: archive.NewMemory(), faults: newFaults(o.Seed, o.Faults), failures: map[string]int{}, mailed: map[rollout.MessageKind]int{},
 	}
 	memory := store.NewMemory()
 	w.table, w.truth = store.New(faultyTable{memory, w.faults}), store.New(memory)

@@ -35,6 +35,7 @@ type witness struct {
 	strangers  map[string]map[string]bool // exclusions that others added, by policy
 	moved      map[string]int             // how many moves of each wave were told
 	population int                        // accounts at the last look
+	audited    time.Time                  // the audit that was looked at last
 	accounts   map[string]rollout.Account // as last audited
 	missing    map[string]bool            // who counts and is not capable: shrinks between two audits
 	drilling   map[string]bool            // emergency accounts whose drill is under way
@@ -69,6 +70,10 @@ func (v *witness) afterJob(name string) {
 		v.moves()
 	case "audit":
 		v.listing()
+	case "audit continues":
+		if audit, err := v.world.truth.Audit(context.Background(), v.world.cfg.Tenant); err == nil && audit.At.After(v.audited) {
+			v.listing()
+		}
 	case "breakglass":
 		v.drills()
 	}
@@ -342,6 +347,9 @@ func (v *witness) listing() {
 	there := len(w.tenant.Users())
 	if len(accounts) > 0 && len(accounts) < min(v.population, there) {
 		v.violate("property 8: the table holds %d accounts, the tenant %d", len(accounts), there)
+	}
+	if audit, err := w.truth.Audit(context.Background(), w.cfg.Tenant); err == nil {
+		v.audited = audit.At
 	}
 	first := v.population == 0 && len(accounts) > 0
 	v.population = len(accounts)

@@ -20,6 +20,7 @@ import (
 	"sallyport/functions/notify"
 	"sallyport/functions/remind"
 	"sallyport/infra/local/tenant"
+	"sallyport/shared/archive"
 	"sallyport/shared/graph"
 	"sallyport/shared/job"
 	"sallyport/shared/outbox"
@@ -44,6 +45,7 @@ type world struct {
 	tenant  *tenant.Tenant
 	table   *store.Store // as the functions see it, faults included
 	truth   *store.Store // the same table without faults, for those who watch
+	archive archive.Archive
 	mails   *queue[outbox.Item]
 	events  *queue[string] // SES's events, as SNS hands them to SQS
 	mailbox *mailbox
@@ -118,7 +120,8 @@ func (w *world) coldStart() (*functions, error) {
 	}
 	f := &functions{}
 	f.audit = audit.Handler{Tenants: w.table, Runner: runner(15 * time.Minute), Audit: audit.Audit{
-		Table: w.table, Log: quiet, Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return reader, nil },
+		Table: w.table, Archive: faultyArchive{w.archive, w.faults}, Log: quiet, Now: w.clock.Now,
+		Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return reader, nil },
 	}}
 	f.remind = remind.Handler{Tenants: w.table, Runner: runner(15 * time.Minute), Remind: remind.Remind{Table: w.table, Outbox: out}}
 	f.enforce = enforce.Handler{Tenants: w.table, Runner: runner(15 * time.Minute), Enforce: enforce.Enforce{
@@ -181,7 +184,12 @@ func (w *world) schedule(name string, next func(time.Time) time.Time, call func(
 // start puts the schedule of template.yaml on the agenda.
 func (w *world) start() {
 	loc := w.cfg.Location()
-	w.schedule("audit", daily(2, 0, loc), func(ctx context.Context, f *functions, e job.ScheduledEvent) error { return f.audit.Handle(ctx, e) })
+	w.schedule("audit", daily(2, 0, loc), func(ctx context.Context, f *functions, e job.ScheduledEvent) error {
+		return f.audit.Handle(ctx, audit.Event{ScheduledEvent: e})
+	})
+	w.schedule("audit continues", each(5*time.Minute), func(ctx context.Context, f *functions, e job.ScheduledEvent) error {
+		return f.audit.Handle(ctx, audit.Event{ScheduledEvent: e, Continue: true})
+	})
 	w.schedule("remind", workingHours(loc), func(ctx context.Context, f *functions, e job.ScheduledEvent) error { return f.remind.Handle(ctx, e) })
 	w.schedule("monitor", hourly(0), func(ctx context.Context, f *functions, e job.ScheduledEvent) error { return f.monitor.Handle(ctx, e) })
 	w.schedule("enforce", hourly(10), func(ctx context.Context, f *functions, e job.ScheduledEvent) error { return f.enforce.Handle(ctx, e) })

@@ -91,7 +91,7 @@ func TestRulesArePure(t *testing.T) {
 func TestAdaptersStandAlone(t *testing.T) {
 	all := list(t)
 	for adapter, also := range map[string]string{
-		"sallyport/shared/store": "", "sallyport/shared/graph": "", "sallyport/shared/mail": "", "sallyport/shared/config": "",
+		"sallyport/shared/store": "", "sallyport/shared/graph": "", "sallyport/shared/mail": "", "sallyport/shared/config": "", "sallyport/shared/archive": "",
 		"sallyport/shared/job": "sallyport/shared/store",
 	} {
 		for _, p := range under(t, all, adapter) {

@@ -122,7 +122,7 @@ func (b bucket) List(ctx context.Context, prefix string) ([]string, error) {
 		case !*out.IsTruncated:
 			slices.Sort(names)
 			return names, nil
-		case next == "":
+		case next == "" || next == aws.ToString(in.ContinuationToken):
 			return nil, fmt.Errorf("archive: list %s: page %d says that there is more but not where", prefix, page)
 		}
 		in.ContinuationToken = &next

@@ -37,13 +37,14 @@ func (r *reading) stored(ctx context.Context) (*follower[rollout.Account], error
 	return follow(r.known.accounts(ctx), func(a rollout.Account) string { return lower(a.ID) })
 }
 
-func (r *reading) join(ctx context.Context) (*join, error) {
+// join opens the listings, those of beside or only some of them.
+func (r *reading) join(ctx context.Context, listings ...string) (*join, error) {
 	j := &join{reading: r, spooled: map[string]*follower[record]{}, legacy: map[string][]rollout.LegacyUse{}}
 	for _, u := range r.known.legacy {
 		j.legacy[lower(u.Account)] = append(j.legacy[lower(u.Account)], u)
 	}
 	var errs []error
-	for _, listing := range beside {
+	for _, listing := range listings {
 		f, err := follow(r.rows(ctx, listing), func(row record) string { return row.key })
 		j.spooled[listing] = f
 		errs = append(errs, err)
@@ -72,7 +73,7 @@ func (j *join) close() {
 // the tenant no more.
 func (r *reading) readings(ctx context.Context, gone func(rollout.Account) error) iter.Seq2[joined, error] {
 	return func(yield func(joined, error) bool) {
-		j, err := r.join(ctx)
+		j, err := r.join(ctx, beside[:]...)
 		if err != nil {
 			yield(joined{}, err)
 			return
@@ -106,7 +107,7 @@ func (j *join) account(row record, gone func(rollout.Account) error) (joined, er
 	}
 	err := j.stored.of(row.key, func(a rollout.Account) error {
 		one.Before = &a
-		one.User.PerUserMFA = a.PerUserMFA // unless it was asked tonight
+		one.User.PerUserMFA, one.User.Purpose = a.PerUserMFA, a.Purpose // unless asked tonight
 		return nil
 	}, gone)
 	var traces []trace
@@ -124,8 +125,11 @@ func (j *join) account(row record, gone func(rollout.Account) error) (joined, er
 	return one, j.signIns(row.key, traces, &one)
 }
 
-// add takes an account's rows of a listing.
+// add takes an account's rows of a listing that is open.
 func add[T any](j *join, listing, key string, do func(T)) error {
+	if j.spooled[listing] == nil {
+		return nil
+	}
 	return j.spooled[listing].of(key, func(r record) error {
 		var row T
 		if err := json.Unmarshal(r.value, &row); err != nil {

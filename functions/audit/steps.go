@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -199,12 +198,12 @@ type kindOf struct {
 	Purpose string `json:"purpose"`
 }
 
-// purposes asks for the kind of mailbox where it can matter: shared mailboxes
-// and rooms have no licence or cannot sign in. There is no listing of it, so the
-// others are not asked.
+// purposes asks for the kind of mailbox where it can matter. There is no listing
+// of it; what is not asked tonight keeps what was known.
 func purposes(ctx context.Context, r *reading, l *listed) ([]record, string, error) {
-	return r.ask(ctx, listPurposes, l, func(u rollout.User, _ *rollout.Account) bool {
-		return u.Mail != "" && !strings.EqualFold(u.UserType, "guest") && (!u.Licensed || u.AccountEnabled == rollout.No)
+	night := rollout.DateOf(r.progress.Begun)
+	return r.ask(ctx, listPurposes, l, func(u rollout.User, reg *rollout.Registration, before *rollout.Account) bool {
+		return rollout.AsksPurpose(u, reg, before, night)
 	}, func(ids []string) ([]record, error) {
 		answers, err := r.graph.Purposes(ctx, ids)
 		if err != nil {
@@ -223,7 +222,7 @@ func purposes(ctx context.Context, r *reading, l *listed) ([]record, string, err
 // methods asks for each account's methods, in a tenant whose licences have no
 // registration report.
 func methods(ctx context.Context, r *reading, l *listed) ([]record, string, error) {
-	return r.ask(ctx, listRegistrations, l, func(u rollout.User, _ *rollout.Account) bool {
+	return r.ask(ctx, listRegistrations, l, func(u rollout.User, _ *rollout.Registration, _ *rollout.Account) bool {
 		return u.AccountEnabled != rollout.No
 	}, func(ids []string) ([]record, error) {
 		answers, err := r.graph.BatchMethods(ctx, ids)
@@ -266,7 +265,7 @@ func perUserMFA(ctx context.Context, r *reading, l *listed) ([]record, string, e
 		return nil, "", nil
 	}
 	night := rollout.DateOf(r.progress.Begun)
-	return r.ask(ctx, listMFA, l, func(u rollout.User, before *rollout.Account) bool {
+	return r.ask(ctx, listMFA, l, func(u rollout.User, _ *rollout.Registration, before *rollout.Account) bool {
 		return rollout.AsksPerUserMFA(u, before, night)
 	}, func(ids []string) ([]record, error) {
 		answers, err := r.graph.PerUserMFA(ctx, ids)
@@ -343,9 +342,9 @@ type questions struct {
 // chunk is how many accounts are asked about between two marks of progress.
 const chunk = 100
 
-// wanted says whether an account is to be asked about; before is what the last
-// audit made of it, nil if nothing.
-type wanted func(u rollout.User, before *rollout.Account) bool
+// wanted says whether an account is to be asked about. reg is its row of the
+// report and before what the last audit made of it; nil if there is none.
+type wanted func(u rollout.User, reg *rollout.Registration, before *rollout.Account) bool
 
 // ask asks about the next accounts behind l.Cursor that are wanted. The cursor is
 // the last account that was asked about.
@@ -382,29 +381,25 @@ func (r *reading) ask(ctx context.Context, listing string, l *listed, want wante
 // wanted yields the ids of the accounts behind one that are wanted.
 func (r *reading) wanted(ctx context.Context, behind string, want wanted) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		stored, err := r.stored(ctx)
-		defer stored.stop()
+		j, err := r.join(ctx, listRegistrations)
 		if err != nil {
 			yield("", err)
 			return
 		}
+		defer j.close()
 		for row, err := range r.rows(ctx, listUsers) {
 			if err == nil && row.key <= behind {
 				continue
 			}
-			var u rollout.User
-			var before *rollout.Account
+			var one joined
 			if err == nil {
-				err = json.Unmarshal(row.value, &u)
-			}
-			if err == nil {
-				err = stored.of(row.key, func(a rollout.Account) error { before = &a; return nil }, nil)
+				one, err = j.account(row, nil)
 			}
 			if err != nil {
 				yield("", err)
 				return
 			}
-			if want(u, before) && !yield(u.ID, nil) {
+			if want(one.User, one.Registration, one.Before) && !yield(one.User.ID, nil) {
 				return
 			}
 		}

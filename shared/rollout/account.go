@@ -81,6 +81,8 @@ type Account struct {
 	// PerUserMFA is the legacy switch: disabled, enabled or enforced; empty where
 	// it was not read.
 	PerUserMFA string `json:"perUserMfa"`
+	// Purpose is what its mailbox is for; empty where that was not asked.
+	Purpose string `json:"purpose"`
 
 	LanguageFrom  string   `json:"languageFrom"`  // preferredLanguage, organization or configured
 	Manager       string   `json:"manager"`       // object id; empty: none is known

@@ -53,7 +53,7 @@ func (x *Assessor) Assess(r Reading) Account {
 		Country: firstOf(u.UsageLocation, d.Organization.CountryLetterCode), Department: u.Department,
 		Enabled: u.AccountEnabled != No, New: isNew(x.cfg, u.Created, x.now),
 		Registered: Unknown, Capable: Unknown, Methods: []string{}, Strength: StrengthUnknown,
-		Roles: held.all(), PerUserMFA: u.PerUserMFA, Manager: u.Manager, LegacyClients: r.LegacyClients,
+		Roles: held.all(), PerUserMFA: u.PerUserMFA, Purpose: u.Purpose, Manager: u.Manager, LegacyClients: r.LegacyClients,
 		Created: u.Created, LastSignIn: latest(u.LastSignIn, u.LastSuccessfulSignIn, u.LastNonInteractive),
 	}
 	a.Class, a.Rule, a.Evidence = classify(x.cfg, u, held, x.now)

@@ -155,8 +155,14 @@ func (t *Tenant) refuseNames(users Object) answer {
 	return answer{}
 }
 
-func (t *Tenant) getDefaults(*call) answer {
+func (t *Tenant) getDefaults(c *call) answer {
 	o := maps.Clone(t.defaults)
+	if c.version == "beta" {
+		o["securityDefaultsUpsell"] = nil
+		if t.upsell != nil {
+			o["securityDefaultsUpsell"] = maps.Clone(t.upsell)
+		}
+	}
 	o["@odata.context"] = metadata + "policies/identitySecurityDefaultsEnforcementPolicy/$entity"
 	return ok(http.StatusOK, o)
 }

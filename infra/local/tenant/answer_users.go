@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -67,14 +68,57 @@ func (t *Tenant) listUsers(c *call) answer {
 	if a.status != 0 {
 		return a
 	}
-	l := listing{context: "users", rows: t.users.all(), properties: userProperties, standard: standardUser, filters: userFilters, pageOf: 100, most: 999}
+	l := listing{context: "users", rows: t.users.all(), properties: userProperties, standard: standardUser, filters: userFilters, pageOf: 100, most: 999, options: []string{"$expand"}}
 	if activity {
 		l.most = 500
 		for i, u := range l.rows {
 			l.rows[i] = t.withActivity(u)
 		}
 	}
+	if t.behave.BulkPerUserMFA && strings.Contains(c.query.Get("$select"), perUserState) {
+		l.properties = append(slices.Clone(userProperties), perUserState)
+		for i, u := range l.rows {
+			l.rows[i] = maps.Clone(u)
+			l.rows[i][perUserState] = t.person(text(u, "id")).perUser
+		}
+	}
+	if c.query.Has("$expand") {
+		if a := t.expandManager(c, &l); a.status != 0 {
+			return a
+		}
+	}
 	return t.list(c, l)
+}
+
+// perUserState is asked of /users by others in production and stands in no
+// schema of v1.0.
+const perUserState = "perUserMfaState"
+
+// expandManager puts everybody's manager into the rows, and lowers the page:
+// with $expand Graph gives at most a hundred directory objects. Who reports to
+// nobody has no such property.
+// Source: https://learn.microsoft.com/graph/query-parameters#expand
+func (t *Tenant) expandManager(c *call, l *listing) answer {
+	inner, _ := strings.CutPrefix(c.query.Get("$expand"), "manager")
+	properties := standardUser
+	switch selected, is := strings.CutPrefix(inner, "($select="); {
+	case is && strings.HasSuffix(selected, ")"):
+		properties = strings.Split(strings.TrimSuffix(selected, ")"), ",")
+	case inner != "":
+		return badQuery("Parsing OData Select and Expand failed: Could not expand '" + c.query.Get("$expand") + "' on type 'microsoft.graph.user'.")
+	}
+	l.most, l.expanded = 100, "manager"
+	for i, u := range l.rows {
+		manager, known := t.users.get(t.person(text(u, "id")).manager)
+		if !known {
+			continue
+		}
+		shown := pick(manager, properties)
+		shown["@odata.type"] = graphType + "user"
+		l.rows[i] = maps.Clone(u)
+		l.rows[i]["manager"] = shown
+	}
+	return answer{}
 }
 
 // withActivity is a user with signInActivity as Graph knows it: late.

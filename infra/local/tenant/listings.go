@@ -43,7 +43,7 @@ func listings() []kept {
 		{name: listUsers, aliases: []string{"user"}, types: map[string]string{
 			"id": "string", "userPrincipalName": "string", "displayName": "string", "mail": "string", "userType": "string", "accountEnabled": "bool",
 			"onPremisesSyncEnabled": "bool", "createdDateTime": "time", "assignedLicenses": "list", "otherMails": "list", "signInActivity": "object",
-			"preferredLanguage": "string", "usageLocation": "string", "department": "string",
+			"preferredLanguage": "string", "usageLocation": "string", "department": "string", "creationType": "string", "externalUserState": "string",
 		}},
 		{name: listPolicies, aliases: []string{"conditionalaccesspolicy", "conditionalaccess", "capolicies"}},
 		{name: listRegistrations, aliases: []string{"registrationdetails"}, assumed: "the report is made from authenticationMethods; without those nobody is capable", types: map[string]string{

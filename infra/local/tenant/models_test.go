@@ -78,6 +78,8 @@ func TestAnswersAreWhatMicrosoftsModelsKnow(t *testing.T) {
 		{"/subscribedSkus", models.CreateSubscribedSkuCollectionResponseFromDiscriminatorValue},
 		{"/users?$top=999", models.CreateUserCollectionResponseFromDiscriminatorValue},
 		{"/users?$top=500&$select=" + all, models.CreateUserCollectionResponseFromDiscriminatorValue},
+		{"/users?$top=999&$select=id&$expand=manager($select=id)", models.CreateUserCollectionResponseFromDiscriminatorValue},
+		{"/users?$expand=manager", models.CreateUserCollectionResponseFromDiscriminatorValue},
 		{"/users/" + one, models.CreateUserFromDiscriminatorValue},
 		{"/users/" + one + "/authentication/methods", models.CreateAuthenticationMethodCollectionResponseFromDiscriminatorValue},
 		{"/users/" + one + "/mailboxSettings", models.CreateMailboxSettingsFromDiscriminatorValue},

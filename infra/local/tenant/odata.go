@@ -27,7 +27,9 @@ type listing struct {
 	pageOf  int  // rows on a page without $top
 	most    int  // rows on a page at most
 	noTop   bool // $top is refused
-	options []string
+	// expanded is a property that comes whatever is selected, where a row has it
+	expanded string
+	options  []string
 }
 
 // list answers a collection: filtered, cut to a page, with a link to the next.
@@ -71,7 +73,11 @@ func (t *Tenant) list(c *call, l listing) answer {
 	}
 	page := make([]any, 0, to-from)
 	for _, r := range rows[from:to] {
-		page = append(page, pick(r, selected))
+		shown := pick(r, selected)
+		if with, has := r[l.expanded]; has {
+			shown[l.expanded] = with
+		}
+		page = append(page, shown)
 	}
 	body["value"] = page
 	if to < len(rows) {

@@ -18,6 +18,7 @@ type person struct {
 	methods []Object // as /users/{id}/authentication/methods lists them
 	purpose string   // mailboxSettings/userPurpose; empty: no mailbox
 	perUser string   // per-user MFA: disabled, enabled, enforced
+	manager string   // id of whom the account reports to; empty: nobody
 
 	// given is the report row that a loaded folder brought. It holds, in the
 	// listing and as the truth, until the person's methods change.
@@ -154,6 +155,20 @@ func (t *Tenant) SetPurpose(id, purpose string) error {
 // SetPerUserMFA sets the legacy per-user state: disabled, enabled or enforced.
 func (t *Tenant) SetPerUserMFA(id, state string) error {
 	return t.changeUser(id, "Update user", func(_ Object, p *person) { p.perUser = state })
+}
+
+// SetManager says to whom an account reports; empty: to nobody.
+func (t *Tenant) SetManager(id, manager string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.users.get(id); !ok {
+		return fmt.Errorf("set the manager of user %s: %w", id, ErrUnknown)
+	}
+	if _, ok := t.users.get(manager); manager != "" && !ok {
+		return fmt.Errorf("make %s the manager of user %s: %w", manager, id, ErrUnknown)
+	}
+	t.person(id).manager = manager
+	return nil
 }
 
 // DeleteUser removes an account, its roles and its memberships.

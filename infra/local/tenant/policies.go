@@ -182,6 +182,17 @@ func (t *Tenant) SetSecurityDefaults(on bool) {
 	t.defaults["isEnabled"] = on
 }
 
+// SetUpsell says what Microsoft is about to do with Security Defaults by itself
+// (autoEnable, autoEnabledNotify); an empty action: nothing.
+func (t *Tenant) SetUpsell(action string, due time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.upsell = nil
+	if action != "" {
+		t.upsell = Object{"action": action, "dueDateTime": stamp(due)}
+	}
+}
+
 func newSecurityDefaults(on bool) Object {
 	return Object{
 		"id": "00000000-0000-0000-0000-000000000005", "displayName": "Security Defaults", "isEnabled": on,

@@ -90,7 +90,7 @@ func routes() []route {
 		{method: patch, pattern: "identity/conditionalAccess/policies/{policy}", needs: writePolicies, family: access, do: (*Tenant).patchPolicy},
 		{method: del, pattern: "identity/conditionalAccess/policies/{policy}", needs: writePolicies, family: access, do: (*Tenant).removePolicy},
 
-		{method: get, pattern: "policies/identitySecurityDefaultsEnforcementPolicy", needs: needs(one("Policy.Read.All")), family: defaultsFamily, do: (*Tenant).getDefaults},
+		{method: get, pattern: "policies/identitySecurityDefaultsEnforcementPolicy", anyVersion: true, needs: needs(one("Policy.Read.All")), family: defaultsFamily, do: (*Tenant).getDefaults},
 		{method: patch, pattern: "policies/identitySecurityDefaultsEnforcementPolicy", needs: needs(one("Policy.ReadWrite.SecurityDefaults", "Policy.ReadWrite.ConditionalAccess"), one("Policy.Read.All")), family: defaultsFamily, do: (*Tenant).patchDefaults},
 		{method: get, pattern: "policies/authenticationMethodsPolicy", needs: needs(one("Policy.Read.All", "Policy.Read.AuthenticationMethod", "Policy.ReadWrite.AuthenticationMethod")), family: defaultsFamily, do: (*Tenant).getMethodsPolicy},
 

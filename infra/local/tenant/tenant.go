@@ -52,6 +52,9 @@ type Behaviour struct {
 	PoliciesWithin time.Duration
 	// PageCap lowers every page size; 0 leaves Microsoft's.
 	PageCap int
+	// BulkPerUserMFA lets /users answer perUserMfaState, as tenants have been
+	// seen to do although no schema has it.
+	BulkPerUserMFA bool
 	// Throttle switches Microsoft's limits on.
 	Throttle bool
 }
@@ -94,6 +97,7 @@ type Tenant struct {
 	policies      *table
 	versions      map[string][]version // what a policy was until its change took effect
 	defaults      Object               // securityDefaults
+	upsell        Object               // what Microsoft plans with them; beta only
 	methodsPolicy Object
 	risks         *table
 	riskyUsers    *table

@@ -62,6 +62,18 @@ func apiMethods() api {
 	return api{"the authentication methods", "UserAuthenticationMethod.Read.All", "audit, enforce", paceReports}
 }
 
+func apiPerUserMFA() api {
+	return api{"per-user MFA", "Policy.Read.All", "audit", paceReports}
+}
+
+func apiMethodsPolicy() api {
+	return api{"the authentication methods policy", "Policy.Read.AuthenticationMethod", "audit, snapshot", paceDirectory}
+}
+
+func apiRoleDefinitions() api {
+	return api{"the role definitions", "RoleManagement.Read.Directory", "audit", paceDirectory}
+}
+
 func apiPolicies() api {
 	return api{"the Conditional Access policies", "Policy.Read.All", "audit, enforce, monitor", paceConditionalAccess}
 }

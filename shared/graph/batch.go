@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -43,13 +44,13 @@ func (a batchAnswer) retryAfter(now time.Time) (time.Duration, bool) {
 	return retryAfter(header, now)
 }
 
-// batch reads many small things, twenty in a request, and hands each answer to
+// batch reads many small things below a version, twenty in a request, and hands each answer to
 // take with its index in paths, in any order. Statuses above 399 reach take too,
 // but for those that pass: each sub-request is throttled alone, as an answer
 // inside a success, and nobody but us repeats it. The first such refusal shows
 // that the limit counts sub-requests; from then on only as many go out together
 // as `careful` says, each counted on its own.
-func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, take func(i, status int, body []byte) error) error {
+func (c *Client) batch(ctx context.Context, version string, a api, careful int, paths []string, take func(i, status int, body []byte) error) error {
 	pending := make([]int, len(paths))
 	partial := func(err error) error {
 		return &PartialError{Listing: a.name, Rows: len(paths) - len(pending), Err: err}
@@ -63,7 +64,7 @@ func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, 
 		if weight > 1 {
 			weight = len(chunk)
 		}
-		answers, err := c.sendBatch(ctx, call{api: a, weight: weight}, chunk, paths)
+		answers, err := c.sendBatch(ctx, version, call{api: a, weight: weight}, chunk, paths)
 		if err != nil {
 			return partial(err)
 		}
@@ -108,7 +109,7 @@ func (c *Client) batch(ctx context.Context, a api, careful int, paths []string, 
 
 // sendBatch sends one batch and returns its answers by index. One answer for
 // each request, no more and no fewer.
-func (c *Client) sendBatch(ctx context.Context, about call, chunk []int, paths []string) (map[int]batchAnswer, error) {
+func (c *Client) sendBatch(ctx context.Context, version string, about call, chunk []int, paths []string) (map[int]batchAnswer, error) {
 	var body struct {
 		Requests []batchRequest `json:"requests"`
 	}
@@ -119,9 +120,13 @@ func (c *Client) sendBatch(ctx context.Context, about call, chunk []int, paths [
 	if err != nil {
 		return nil, err
 	}
-	req := abstractions.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
-		abstractions.POST, "{+baseurl}"+batchPath, c.path())
-	req.Headers.TryAdd("Accept", "application/json")
+	// A whole address: the SDK would put its own base, version 1.0, before a path.
+	u, err := url.Parse(version + batchPath)
+	if err != nil {
+		return nil, err
+	}
+	req := at(u)
+	req.Method = abstractions.POST
 	req.SetStreamContentAndContentType(content, "application/json")
 	var answer struct {
 		Responses []batchAnswer `json:"responses"`

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,16 +113,16 @@ func TestDocumentedAnswersAreRead(t *testing.T) {
 		"subscription-create-request.json":                          notOurs(request),
 		"subscription-renew-request.json":                           notOurs(request),
 		"temporaryAccessPass-create-request.json":                   notOurs(request),
-		"authenticationMethodsPolicy-get.json":                      notOurs(later),
-		"authenticationRequirements-get.json":                       notOurs(later),
+		"authenticationMethodsPolicy-get.json":                      methodsPolicyExample,
+		"authenticationRequirements-get.json":                       requirementsExample,
 		"authenticationStrengthPolicies-list.json":                  notOurs(later),
 		"conditionalAccessTemplates-list-secureFoundation.json":     notOurs(later),
 		"conditionalAccessTemplates-list.json":                      notOurs(later),
 		"directoryRoles-list.json":                                  notOurs(later),
-		"riskDetections-list.json":                                  notOurs(later),
+		"riskDetections-list.json":                                  rawExample("riskDetections"),
 		"riskyUser-history-list.json":                               notOurs(later),
-		"riskyUsers-list-beta-with-values.json":                     notOurs(later),
-		"riskyUsers-list.json":                                      notOurs(later),
+		"riskyUsers-list-beta-with-values.json":                     rawExample("riskyUsers"),
+		"riskyUsers-list.json":                                      rawExample("riskyUsers"),
 		"signInPreferences-get.json":                                notOurs(later),
 		"usersRegisteredByMethod.json":                              notOurs(later),
 	}
@@ -306,6 +307,47 @@ func purposeExample(t *testing.T, name string) {
 	got, err := tn.Purposes(t.Context(), []string{userID})
 	if diff := cmp.Diff(map[string]string{userID: "user"}, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
+	}
+}
+
+func methodsPolicyExample(t *testing.T, name string) {
+	got, err := example(t, name, 200).MethodsPolicy(t.Context())
+	everybody := []string{"all_users"}
+	want := rollout.MethodsPolicy{
+		Read: true,
+		Methods: []rollout.MethodConfiguration{
+			{ID: "Fido2", State: "disabled", Include: everybody}, {ID: "MicrosoftAuthenticator", State: "disabled", Include: everybody},
+			{ID: "Sms", State: "enabled", Include: everybody}, {ID: "TemporaryAccessPass", State: "disabled", Include: everybody},
+			{ID: "Email", State: "enabled"},
+		},
+		Campaign: rollout.Campaign{State: "default", Methods: []string{"microsoftAuthenticator"}, Include: everybody},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+func requirementsExample(t *testing.T, name string) {
+	raw, err := os.ReadFile(filepath.Join(examplesDir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn := newTenant(t, ok(`{"responses":[{"id":"0","status":200,"body":`+string(raw)+`}]}`))
+	got, err := tn.PerUserMFA(t.Context(), []string{userID})
+	if diff := cmp.Diff(map[string]string{userID: "enforced"}, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// A snapshot keeps these as they are; every row of the sample has its id.
+func rawExample(listing string) reader {
+	return func(t *testing.T, name string) {
+		listings := graph.RawListings(true, start())
+		i := slices.IndexFunc(listings, func(l graph.RawListing) bool { return l.Name == listing })
+		rows, err := example(t, name, 200).ReadRaw(t.Context(), listings[i])
+		if err != nil || len(rows) == 0 || !strings.Contains(string(rows[0]), `"id"`) {
+			t.Errorf("%d rows, %v", len(rows), err)
+		}
 	}
 }
 

@@ -130,6 +130,9 @@ func New(o Options) (*Client, error) {
 // base is where version 1.0 begins.
 func (c *Client) base() string { return c.endpoint.String() + "/v1.0" }
 
+// beta is where Graph keeps what is not in version 1.0 (yet).
+func (c *Client) beta() string { return c.endpoint.String() + "/beta" }
+
 // path starts a request builder of the SDK. Each builder gets a map of its own:
 // the SDK writes into it.
 func (c *Client) path() map[string]string { return map[string]string{"baseurl": c.base()} }

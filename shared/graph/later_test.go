@@ -50,6 +50,9 @@ func TestAWaitPastTheDeadlineIsNotBegun(t *testing.T) {
 				t.Fatalf("error %v, waits %v", err, tn.clock.sleeps)
 			}
 			if later == nil {
+				if waited, in := tn.clock.Now(), start().Add(c.left); c.left > 0 && waited.After(in) {
+					t.Errorf("waited until %s, past the deadline", waited)
+				}
 				return
 			}
 			if len(tn.clock.sleeps) != 0 || len(tn.calls()) != 1 {

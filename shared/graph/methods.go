@@ -68,7 +68,7 @@ func (c *Client) BatchMethods(ctx context.Context, ids []string) (map[string][]s
 	about := apiMethods()
 	found := make(map[string][]string, len(ids))
 	// Five in ten seconds, should the limit count each person.
-	err := c.batch(ctx, about, 5, paths, func(i, status int, body []byte) error {
+	err := c.batch(ctx, c.base(), about, 5, paths, func(i, status int, body []byte) error {
 		switch {
 		case status == http.StatusNotFound:
 			return nil
@@ -127,7 +127,7 @@ func (c *Client) Purposes(ctx context.Context, ids []string) (map[string]string,
 	var refused error
 	denied := 0
 	// Four at a time is what Outlook serves to one app.
-	err := c.batch(ctx, about, 4, paths, func(i, status int, body []byte) error {
+	err := c.batch(ctx, c.base(), about, 4, paths, func(i, status int, body []byte) error {
 		switch status {
 		case http.StatusOK:
 			purpose, err := purposeIn(about, body)

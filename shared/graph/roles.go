@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/rolemanagement"
 
@@ -69,4 +70,41 @@ func (c *Client) RoleAssignments(ctx context.Context, withEligible bool) ([]roll
 		return assignments, fmt.Errorf("%w: %w", ErrNoLicence, err)
 	}
 	return nil, err
+}
+
+type roleDefinitionRow struct {
+	ID          string `json:"id"`
+	TemplateID  string `json:"templateId"`
+	DisplayName string `json:"displayName"`
+	IsBuiltIn   bool   `json:"isBuiltIn"` // absent: not known to be, so that nobody counts on it
+}
+
+func (r roleDefinitionRow) rowID() string { return r.ID }
+
+// RoleDefinitions reads the directory's roles, Microsoft's own and the tenant's,
+// by id in lower case.
+// Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roledefinitions
+func (c *Client) RoleDefinitions(ctx context.Context) (map[string]rollout.RoleDefinition, error) {
+	// Graph refuses $top here.
+	req, err := rolemanagement.NewRoleManagementRequestBuilderInternal(c.path(), c.adapter).Directory().
+		RoleDefinitions().ToGetRequestInformation(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	definitions := map[string]rollout.RoleDefinition{}
+	l := &listing[roleDefinitionRow]{client: c, call: call{api: apiRoleDefinitions()}, neverEmpty: true}
+	err = l.read(ctx, req, func(rows []roleDefinitionRow) error {
+		for _, r := range rows {
+			d := rollout.RoleDefinition{ID: r.ID, DisplayName: r.DisplayName, BuiltIn: r.IsBuiltIn}
+			if r.IsBuiltIn && r.TemplateID != "" {
+				d.ID = r.TemplateID
+			}
+			definitions[strings.ToLower(r.ID)] = d
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return definitions, nil
 }

@@ -23,7 +23,7 @@ type RawListing struct {
 // RawListings are the listings of a snapshot that are read by one address each.
 // The sign-in log is read from since on. Every request is a GET.
 func RawListings(premium bool, since time.Time) []RawListing {
-	userProperties := "id,userPrincipalName,displayName,mail,otherMails,userType,accountEnabled,onPremisesSyncEnabled,assignedLicenses,preferredLanguage,usageLocation,department,createdDateTime"
+	userProperties := "id,userPrincipalName,displayName,mail,otherMails,userType,accountEnabled,onPremisesSyncEnabled,assignedLicenses,preferredLanguage,usageLocation,department,creationType,externalUserState,createdDateTime"
 	users := RawListing{Name: "users", path: "users", api: apiUsers(), query: url.Values{"$select": {userProperties}, "$top": {"999"}}}
 	if premium {
 		users.api = apiUsersWithActivity()
@@ -35,7 +35,7 @@ func RawListings(premium bool, since time.Time) []RawListing {
 		{Name: "subscribedSkus", path: "subscribedSkus", api: apiLicences()},
 		{Name: "userRegistrationDetails", path: "reports/authenticationMethods/userRegistrationDetails", api: apiRegistrations(), Premium: "P1"},
 		{Name: "conditionalAccessPolicies", path: "identity/conditionalAccess/policies", api: apiPolicies()},
-		{Name: "roleDefinitions", path: "roleManagement/directory/roleDefinitions", api: apiRoles()},
+		{Name: "roleDefinitions", path: "roleManagement/directory/roleDefinitions", api: apiRoleDefinitions()},
 		{Name: "roleAssignments", path: "roleManagement/directory/roleAssignments", api: apiRoles()},
 		{Name: "roleEligibilityScheduleInstances", path: "roleManagement/directory/roleEligibilityScheduleInstances", api: apiEligibleRoles(), Premium: "P2"},
 		{Name: "signIns", path: "auditLogs/signIns", api: apiSignIns(), repeats: true, Premium: "P1", query: url.Values{"$filter": {"createdDateTime ge " + since.UTC().Format(time.RFC3339)}}},
@@ -101,7 +101,7 @@ func (c *Client) RawGroup(ctx context.Context, id string) (json.RawMessage, erro
 func (c *Client) RawObject(ctx context.Context, name string) (json.RawMessage, error) {
 	path, about := "policies/identitySecurityDefaultsEnforcementPolicy", apiSecurityDefaults()
 	if name == "authenticationMethodsPolicy" {
-		path, about = "policies/authenticationMethodsPolicy", api{"the authentication methods policy", "Policy.Read.AuthenticationMethod", "snapshot", paceDirectory}
+		path, about = "policies/authenticationMethodsPolicy", apiMethodsPolicy()
 	}
 	var text json.RawMessage
 	if err := c.fetch(ctx, call{api: about}, at(c.address(path, nil)), &text); err != nil {

@@ -30,7 +30,7 @@ func sampleAnswers(t *testing.T) (rehearsal.Options, []string) {
 		t.Fatal(err)
 	}
 	const operator = "5a11e900-0000-4000-8000-0000000000ff"
-	o.Tenant.PutApp(tenant.App{ID: operator, Roles: append(rollout.ReaderPermissions(), "IdentityRiskEvent.Read.All", "IdentityRiskyUser.Read.All", "Policy.Read.AuthenticationMethod")})
+	o.Tenant.PutApp(tenant.App{ID: operator, Roles: append(rollout.ReaderPermissions(), "IdentityRiskEvent.Read.All", "IdentityRiskyUser.Read.All")})
 	token, _, err := o.Tenant.Token(operator)
 	if err != nil {
 		t.Fatal(err)

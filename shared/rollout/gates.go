@@ -329,7 +329,8 @@ func difference(a, b []string) []string {
 func ReaderPermissions() []string {
 	return []string{
 		"AuditLog.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "MailboxSettings.Read", "Organization.Read.All",
-		"Policy.Read.All", "RoleManagement.Read.Directory", "User.Read.All", "UserAuthenticationMethod.Read.All",
+		"Policy.Read.All", "Policy.Read.AuthenticationMethod", "RoleManagement.Read.Directory", "User.Read.All",
+		"UserAuthenticationMethod.Read.All",
 	}
 }
 

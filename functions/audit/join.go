@@ -116,8 +116,8 @@ func (j *join) account(row record, gone func(rollout.Account) error) (joined, er
 		add(j, listManagers, row.key, func(m graph.Manager) { one.User.Manager = m.ManagerID }),
 		add(j, listMemberships, row.key, func(m membership) { one.Groups = append(one.Groups, m.Group) }),
 		add(j, listPurposes, row.key, func(k kindOf) { one.User.Purpose = k.Purpose }),
-		add(j, listMFABulk, row.key, func(s graph.PerUserMFAState) { one.User.PerUserMFA = s.State }),
-		add(j, listMFA, row.key, func(s graph.PerUserMFAState) { one.User.PerUserMFA = s.State }),
+		add(j, listMFABulk, row.key, func(s graph.MFAState) { one.User.PerUserMFA = s.State }),
+		add(j, listMFA, row.key, func(s graph.MFAState) { one.User.PerUserMFA = s.State }),
 		add(j, listSignIns, row.key, func(t trace) { traces = append(traces, t) }))
 	if err != nil {
 		return one, fmt.Errorf("account %s: %w", row.key, err)

@@ -32,7 +32,7 @@ type Graph interface {
 	ManagersPage(ctx context.Context, cursor string) (graph.Page[graph.Manager], error)
 	MembersPage(ctx context.Context, group, cursor string) (graph.Page[string], error)
 	SignInsPage(ctx context.Context, q graph.SignInQuery, cursor string) (graph.Page[rollout.SignIn], error)
-	PerUserMFAPage(ctx context.Context, cursor string) (graph.Page[graph.PerUserMFAState], error)
+	PerUserMFAPage(ctx context.Context, cursor string) (graph.Page[graph.MFAState], error)
 
 	BatchMethods(ctx context.Context, ids []string) (map[string][]string, error)
 	Purposes(ctx context.Context, ids []string) (map[string]string, error)

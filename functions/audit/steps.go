@@ -249,7 +249,7 @@ func perUserMFABulk(ctx context.Context, r *reading, l *listed) ([]record, strin
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := records(page.Rows, func(s graph.PerUserMFAState) string { return s.UserID })
+	rows, err := records(page.Rows, func(s graph.MFAState) string { return s.UserID })
 	return rows, page.Next, err
 }
 
@@ -275,13 +275,13 @@ func perUserMFA(ctx context.Context, r *reading, l *listed) ([]record, string, e
 		if err != nil {
 			return nil, err
 		}
-		var list []graph.PerUserMFAState
+		var list []graph.MFAState
 		for _, id := range ids {
 			if state, has := answers[id]; has {
-				list = append(list, graph.PerUserMFAState{UserID: id, State: state})
+				list = append(list, graph.MFAState{UserID: id, State: state})
 			}
 		}
-		return records(list, func(s graph.PerUserMFAState) string { return s.UserID })
+		return records(list, func(s graph.MFAState) string { return s.UserID })
 	})
 }
 

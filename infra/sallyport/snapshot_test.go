@@ -69,7 +69,7 @@ func TestSnapshotIsTheTenant(t *testing.T) {
 	if problems.Len() > 0 {
 		t.Errorf("a snapshot of our own lacks something:\n%s", &problems)
 	}
-	want, wantCoverage := judged(t, o.Config, o.Tenant, rehearsal.NewClock(o.Clock.Now()))
+	want, wantCoverage := judged(t, o.Config, o.Tenant, o.Clock)
 	got, gotCoverage := judged(t, o.Config, copied, clock)
 	if diff := cmp.Diff(wantCoverage, gotCoverage); diff != "" {
 		t.Errorf("coverage (-tenant +snapshot):\n%s", diff)
@@ -99,7 +99,7 @@ func TestSnapshotOfAFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, _ := judged(t, o.Config, o.Tenant, rehearsal.NewClock(o.Clock.Now()))
+	want, _ := judged(t, o.Config, o.Tenant, o.Clock)
 	got, _ := judged(t, o.Config, copied, clock)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("accounts (-tenant +folder):\n%s", diff)

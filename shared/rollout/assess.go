@@ -27,20 +27,20 @@ func Assess(cfg Config, d Directory, readings []Reading, now time.Time) ([]Accou
 // Assessor turns what was read of one account into an [Account]. It is made once
 // for a tenant and knows no account but the one it is asked about.
 type Assessor struct {
-	cfg    Config
-	dir    Directory
-	now    time.Time
-	roles  rolesByPrincipal
-	groups map[string]Group // the Directory's, without members: a Reading says who is in them
+	cfg   Config
+	dir   Directory
+	now   time.Time
+	roles rolesByPrincipal
+	// enforced works out what the policies demand.
+	enforced *Evaluator
 }
 
 // NewAssessor prepares the judgement of a tenant's accounts.
 func NewAssessor(cfg Config, d Directory, now time.Time) *Assessor {
-	groups := make(map[string]Group, len(d.Groups))
-	for id, g := range d.Groups {
-		groups[id] = Group{ID: id, DisplayName: g.DisplayName, Opened: g.Opened}
+	return &Assessor{
+		cfg: cfg, dir: d, now: now, roles: newRolesByPrincipal(d.RoleAssignments),
+		enforced: NewEvaluator(d.Policies, d.Groups, d.SecurityDefaults),
 	}
-	return &Assessor{cfg: cfg, dir: d, now: now, roles: newRolesByPrincipal(d.RoleAssignments), groups: groups}
 }
 
 // Assess is the whole of the audit's judgement of one account.
@@ -63,12 +63,10 @@ func (x *Assessor) Assess(r Reading) Account {
 		slices.Sort(a.Methods)
 		a.Strength = StrengthOf(reg.Methods)
 	}
-	in := make(map[string]bool, len(r.Groups))
-	for _, id := range r.Groups {
-		in[id] = true
-	}
-	subject := Subject{ID: u.ID, Guest: isGuest(u), ActiveRoles: held.active, EligibleRoles: held.eligible, in: in}
-	a.Enforced, a.DemandedBy, a.NarrowedBy = demandOn(subject, d.Policies, x.groups, d.SecurityDefaults)
+	e := x.enforced.Evaluate(Subject{
+		ID: u.ID, Guest: GuestKinds(u), ActiveRoles: held.active, EligibleRoles: held.eligible, Groups: r.Groups,
+	})
+	a.Enforced, a.DemandedBy, a.NarrowedBy, a.Upcoming = e.Demand, e.DemandedBy, e.NarrowedBy, e.Upcoming
 	return a
 }
 

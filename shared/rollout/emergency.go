@@ -29,11 +29,14 @@ func ProveEmergency(cfg Config, initialDomain string, facts []EmergencyFacts, as
 			Account: e.ID, Exists: Unknown, Enabled: Unknown, CloudOnly: Unknown,
 			InitialDomain: Unknown, GlobalAdmin: Unknown, StrongMethod: Unknown,
 		}
+		r := roles.of(e.ID, groupsHolding(groups, e.ID))
+		subject := Subject{ID: e.ID, ActiveRoles: r.active, EligibleRoles: r.eligible}
 		i := slices.IndexFunc(facts, func(f EmergencyFacts) bool { return strings.EqualFold(f.Account, e.ID) })
 		if i >= 0 && facts[i].ReadError == "" {
 			f := facts[i]
 			p.Exists = FactOf(f.User != nil)
 			if f.User != nil {
+				subject.Guest = GuestKinds(*f.User)
 				p.Enabled = f.User.AccountEnabled
 				p.CloudOnly = not(f.User.Synced)
 				if initialDomain != "" {
@@ -45,8 +48,6 @@ func ProveEmergency(cfg Config, initialDomain string, facts []EmergencyFacts, as
 				p.StrongMethod = FactOf(holdsHardMethod(f.Methods))
 			}
 		}
-		r := roles.of(e.ID, groupsHolding(groups, e.ID))
-		subject := Subject{ID: e.ID, ActiveRoles: r.active, EligibleRoles: r.eligible}
 		for _, policy := range policies {
 			p.Policies = append(p.Policies, Reach(policy, subject, groups))
 		}

@@ -179,7 +179,7 @@ func TestEmergencyAccountsStayOutside(t *testing.T) {
 			policy := policyOf("p", rollout.StateEnabled, rollout.Draft(cfg, rapid.SampledFrom(cfg.Waves).Draw(t, "wave"), ids))
 			e := rapid.SampledFrom(cfg.EmergencyAccounts).Draw(t, "account").ID
 			everywhere := map[string]rollout.Group{groupExempt: {}, groupReady: {Opened: true, Members: []string{e}}}
-			s := rollout.Subject{ID: e, Guest: rapid.Bool().Draw(t, "guest"), ActiveRoles: rollout.AdminRoles()}
+			s := rollout.Subject{ID: e, Guest: guestKinds().Draw(t, "guest"), ActiveRoles: rollout.AdminRoles()}
 			if v := rollout.Reach(policy, s, everywhere); v.Verdict != rollout.VerdictExcluded {
 				t.Fatalf("%s is %s %s: %v", e, v.Verdict, policy.DisplayName, v.Path)
 			}

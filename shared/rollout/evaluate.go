@@ -77,7 +77,7 @@ func (e *Evaluator) Evaluate(s Subject) Enforcement {
 	}
 	for i := range e.enabled {
 		d := &e.enabled[i]
-		r := d.judge(a)
+		r := d.judge(&a)
 		if !r.reaches() {
 			continue
 		}
@@ -92,7 +92,7 @@ func (e *Evaluator) Evaluate(s Subject) Enforcement {
 		}
 	}
 	for i := range e.upcoming {
-		if d := &e.upcoming[i]; d.judge(a).reaches() {
+		if d := &e.upcoming[i]; d.judge(&a).reaches() {
 			upcoming = append(upcoming, Upcoming{Policy: d.policy, From: d.from})
 		}
 	}
@@ -116,10 +116,10 @@ func (r ruling) appendDoubts(list []NarrowedBy, policy string) []NarrowedBy {
 		list = append(list, NarrowedBy{policy, "only while the role is active"})
 	}
 	if r.in.holds == Unknown {
-		list = append(list, NarrowedBy{policy, string(r.in.doubt)})
+		list = append(list, NarrowedBy{policy, r.in.doubt.String()})
 	}
 	if r.out.holds == Unknown && (r.in.holds != Unknown || r.out.doubt != r.in.doubt) {
-		list = append(list, NarrowedBy{policy, string(r.out.doubt)})
+		list = append(list, NarrowedBy{policy, r.out.doubt.String()})
 	}
 	return list
 }

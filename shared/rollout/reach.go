@@ -35,8 +35,10 @@ func Reach(p Policy, s Subject, groups map[string]Group) PolicyVerdict {
 		}
 	}
 	x := newIndex()
-	r := newAudience(p, facts, x).judge(x.of(s))
-	return PolicyVerdict{ID: p.ID, Name: p.DisplayName, State: p.State, Verdict: r.verdict, Path: r.path(x)}
+	u := newAudience(p, facts, x)
+	a := x.of(s)
+	r := u.judge(&a)
+	return PolicyVerdict{ID: p.ID, Name: p.DisplayName, State: p.State, Verdict: r.verdict, Path: u.path(r, x)}
 }
 
 // audience is whom a policy addresses.
@@ -90,11 +92,9 @@ func (h *side) nameGroups(x *index, groups map[string]GroupFacts, ids []string) 
 // holding says whether a side holds an account.
 type holding struct {
 	holds Fact
-	by    int  // the number of what it is held by, or one of the two below
-	later bool // only while a role is active that the account can activate
-	// doubt is why it is Unknown.
-	doubt  doubt
-	closed string // the group, if that is the doubt
+	by    int   // the number of what it is held by, or one of the two below
+	later bool  // only while a role is active that the account can activate
+	doubt doubt // why it is Unknown
 }
 
 const (
@@ -102,14 +102,21 @@ const (
 	asGuest = -2
 )
 
-// doubt is why nobody can say whether a side holds an account, in the words of
-// [NarrowedBy].
-type doubt string
+// doubt is why nobody can say whether a side holds an account.
+type doubt uint8
 
 const (
-	doubtGroup  doubt = "a group that could not be opened"
-	doubtGuests doubt = "guests of some types or tenants only"
+	doubtGroup doubt = iota
+	doubtGuests
 )
+
+// String says it in the words of [NarrowedBy].
+func (d doubt) String() string {
+	if d == doubtGroup {
+		return "a group that could not be opened"
+	}
+	return "guests of some types or tenants only"
+}
 
 // holds looks for proof first. A role that is only eligible includes, since it
 // can be active at any time, and never excludes, for the same reason.
@@ -131,7 +138,7 @@ func (h *side) holds(a *attributes) holding {
 	}
 	switch {
 	case h.closed != "":
-		return holding{holds: Unknown, doubt: doubtGroup, closed: h.closed}
+		return holding{holds: Unknown, doubt: doubtGroup}
 	case guest == Unknown:
 		return holding{holds: Unknown, doubt: doubtGuests}
 	}
@@ -165,7 +172,7 @@ func (u *audience) judge(a *attributes) ruling {
 }
 
 // path says in words how the ruling came about.
-func (r ruling) path(x *index) []string {
+func (u *audience) path(r ruling, x *index) []string {
 	switch r.verdict {
 	case VerdictExcluded:
 		return []string{"excluded " + x.reason(r.out)}
@@ -181,19 +188,19 @@ func (r ruling) path(x *index) []string {
 	case r.in.holds == Yes:
 		path = append(path, "included "+x.reason(r.in))
 	default:
-		path = append(path, r.in.openQuestion("included"))
+		path = append(path, "included "+u.include.openQuestion(r.in))
 	}
 	if r.out.holds == Unknown {
-		path = append(path, r.out.openQuestion("exclusion"))
+		path = append(path, "exclusion "+u.exclude.openQuestion(r.out))
 	}
 	return path
 }
 
-func (h holding) openQuestion(side string) string {
-	if h.doubt == doubtGroup {
-		return side + " group " + h.closed + " could not be opened"
+func (h *side) openQuestion(unknown holding) string {
+	if unknown.doubt == doubtGroup {
+		return "group " + h.closed + " could not be opened"
 	}
-	return side + " of " + string(h.doubt)
+	return "of " + unknown.doubt.String()
 }
 
 func nameOr(name, id string) string {
@@ -261,8 +268,8 @@ type attributes struct {
 	guest    kindSet
 }
 
-func (x *index) of(s Subject) *attributes {
-	a := &attributes{guest: kindsOf(s.Guest)}
+func (x *index) of(s Subject) attributes {
+	a := attributes{held: make(bits, len(x.reasons)/64+1), guest: kindsOf(s.Guest)}
 	find := func(set *bits, t thing, id string) {
 		if n, known := x.numbers[attribute{t, strings.ToLower(id)}]; known {
 			set.add(n)

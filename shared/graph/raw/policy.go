@@ -26,6 +26,7 @@ func Policy(raw []byte) (rollout.Policy, error) {
 		Conditions  map[string]json.RawMessage `json:"conditions"`
 		Grant       map[string]json.RawMessage `json:"grantControls"`
 		Session     map[string]json.RawMessage `json:"sessionControls"`
+		Partial     json.RawMessage            `json:"partialEnablementStrategy"`
 	}
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return rollout.Policy{}, fmt.Errorf("a Conditional Access policy is not what Graph documents: %w", err)
@@ -39,6 +40,12 @@ func Policy(raw []byte) (rollout.Policy, error) {
 	}
 	if err := errors.Join(readConditions(p.Conditions, &out), readGrant(p.Grant, &out)); err != nil {
 		return rollout.Policy{}, fmt.Errorf("Conditional Access policy %s: %w", p.ID, err)
+	}
+	// Microsoft's own name for a policy that is not on for everybody yet; what it
+	// may hold is not documented.
+	if set(p.Partial) {
+		out.Narrowing = append(out.Narrowing, "partialEnablementStrategy")
+		slices.Sort(out.Narrowing)
 	}
 	out.SessionControls = setKeys(p.Session)
 	return out, nil

@@ -51,17 +51,21 @@ func TestWhatNarrowsAPolicy(t *testing.T) {
 		`"platforms": {"includePlatforms": ["all"], "excludePlatforms": ["iOS"]}`: true,
 		`"platforms": {"includePlatforms": ["android"]}`:                          true,
 		`"platforms": {"includePlatforms": "all"}`:                                true,
-		`"locations": {"includeLocations": ["All"], "excludeLocations": []}`:      false,
-		`"locations": {"includeLocations": ["AllTrusted"]}`:                       true,
-		`"locations": {"includeLocations": ["All"], "somethingNew": ["x"]}`:       true,
-		`"signInRiskLevels": []`:                                                  false,
-		`"signInRiskLevels": ["low"]`:                                             true,
-		`"devices": {"deviceFilter": {"mode": "include", "rule": "x"}}`:           true,
-		`"authenticationFlows": {"transferMethods": "deviceCodeFlow"}`:            true,
-		`"authenticationFlows": {"transferMethods": ""}`:                          false,
-		`"somethingNew": {"@odata.type": "#x"}`:                                   false,
-		`"somethingNew": 1`:                                                       true,
-		`"somethingNew": {"on": false, "list": [null, ""]}`:                       false,
+		`"locations": {"includeLocations": ["all"], "excludeLocations": null}`:    false,
+		`"locations": {"includeLocations": ["All"], "excludeLocations": ["x"]}`:   true,
+		`"clientAppTypes": []`: false,
+		`"clientApplications": {"includeServicePrincipals": ["x"]}`:          true,
+		`"locations": {"includeLocations": ["All"], "excludeLocations": []}`: false,
+		`"locations": {"includeLocations": ["AllTrusted"]}`:                  true,
+		`"locations": {"includeLocations": ["All"], "somethingNew": ["x"]}`:  true,
+		`"signInRiskLevels": []`:                                        false,
+		`"signInRiskLevels": ["low"]`:                                   true,
+		`"devices": {"deviceFilter": {"mode": "include", "rule": "x"}}`: true,
+		`"authenticationFlows": {"transferMethods": "deviceCodeFlow"}`:  true,
+		`"authenticationFlows": {"transferMethods": ""}`:                false,
+		`"somethingNew": {"@odata.type": "#x"}`:                         false,
+		`"somethingNew": 1`:                                             true,
+		`"somethingNew": {"on": false, "list": [null, ""]}`:             false,
 		`"users": {"includeGuestsOrExternalUsers": {"guestOrExternalUserTypes": "internalGuest", "externalTenants": {"membershipKind": "all"}}}`: false,
 		`"users": {"includeGuestsOrExternalUsers": {"guestOrExternalUserTypes": "internalGuest", "externalTenants": {"membershipKind": null}}}`:  true,
 	} {
@@ -71,6 +75,47 @@ func TestWhatNarrowsAPolicy(t *testing.T) {
 		}
 		if got := len(p.Narrowing) > 0; got != want {
 			t.Errorf("%s narrows = %t (%v), want %t", condition, got, p.Narrowing, want)
+		}
+	}
+}
+
+// TestAPolicyThatIsOnForSome: what lies beside the conditions narrows, too.
+func TestAPolicyThatIsOnForSome(t *testing.T) {
+	for member, want := range map[string][]string{
+		`"description":""`:                                nil,
+		`"partialEnablementStrategy":null`:                nil,
+		`"partialEnablementStrategy":"tenPercent"`:        {"locations", "partialEnablementStrategy", "userRiskLevels"},
+		`"partialEnablementStrategy":{"percentage":10.0}`: {"locations", "partialEnablementStrategy", "userRiskLevels"},
+	} {
+		conditions := `{}`
+		if want != nil {
+			conditions = `{"userRiskLevels":["high"],"locations":{"includeLocations":["AllTrusted"]}}`
+		}
+		p, err := raw.Policy([]byte(`{"id":"p","state":"enabled",` + member + `,"conditions":` + conditions + `}`))
+		if err != nil || !slices.Equal(p.Narrowing, want) {
+			t.Errorf("%s narrows by %v, %v, want %v", member, p.Narrowing, err, want)
+		}
+	}
+}
+
+// TestGuestsOfSomeTenants: package rollout knows the names under which the
+// restriction to some tenants is kept, and what it is worth.
+func TestGuestsOfSomeTenants(t *testing.T) {
+	guest := rollout.Subject{ID: "u1", Guest: []rollout.GuestKind{rollout.B2BCollaborationGuest}}
+	some := `{"guestOrExternalUserTypes":"b2BCollaborationGuest,internalGuest","externalTenants":{"@odata.type":"#microsoft.graph.conditionalAccessEnumeratedExternalTenants","membershipKind":"enumerated","members":["x"]}}`
+	all := `{"guestOrExternalUserTypes":"b2BCollaborationGuest,internalGuest","externalTenants":{"@odata.type":"#microsoft.graph.conditionalAccessAllExternalTenants","membershipKind":"all"}}`
+	for users, want := range map[string]rollout.Verdict{
+		`"includeUsers":["All"],"excludeGuestsOrExternalUsers":` + some: rollout.VerdictUnresolvable,
+		`"includeUsers":["All"],"excludeGuestsOrExternalUsers":` + all:  rollout.VerdictExcluded,
+		`"includeGuestsOrExternalUsers":` + some:                        rollout.VerdictUnresolvable,
+		`"includeGuestsOrExternalUsers":` + all:                         rollout.VerdictInside,
+	} {
+		p, err := raw.Policy([]byte(`{"id":"p","state":"enabled","conditions":{"users":{` + users + `}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := rollout.Reach(p, guest, nil); got.Verdict != want {
+			t.Errorf("%s: the guest is %s %v, want %s", users, got.Verdict, got.Path, want)
 		}
 	}
 }

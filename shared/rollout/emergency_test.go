@@ -66,6 +66,23 @@ func TestProveEmergency(t *testing.T) {
 	}
 }
 
+// TestProofSeesWhatGuestAnAccountIs: an emergency account that is a guest is held
+// by policies for guests, and by no exclusion of guests of another kind.
+func TestProofSeesWhatGuestAnAccountIs(t *testing.T) {
+	cfg := rollout.Config{EmergencyAccounts: []rollout.EmergencyAccount{{ID: em1}}}
+	facts := []rollout.EmergencyFacts{{Account: em1, User: &rollout.User{ID: em1, UserType: "Guest", ExternalUserState: "Accepted"}}}
+	policies := []rollout.Policy{
+		{ID: "in", IncludeGuests: []string{"b2bCollaborationGuest"}},
+		{ID: "out", IncludeUsers: []string{"All"}, ExcludeGuests: []string{"internalGuest"}},
+	}
+	proofs := rollout.ProveEmergency(cfg, "", facts, nil, policies, nil)
+	for _, v := range proofs[0].Policies {
+		if v.Verdict != rollout.VerdictInside {
+			t.Errorf("policy %s: %s %v, want inside", v.ID, v.Verdict, v.Path)
+		}
+	}
+}
+
 // TestProofSeesRolesWhateverTheCase: an account that rollout.yaml writes in
 // capitals is still the one that holds the role.
 func TestProofSeesRolesWhateverTheCase(t *testing.T) {

@@ -180,16 +180,16 @@ func (a Audit) ours(ctx context.Context, t rollout.TenantID) (map[string]bool, e
 // changed.
 func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previous rollout.AuditRun, granted []string, sum *job.Summary) error {
 	at := r.progress.Begun
-	method, reason, err := a.method(ctx, cfg, previous, r.dir)
+	announced, err := a.announced(ctx, cfg, previous)
 	if err != nil {
 		return err
 	}
-	assessor, tally := rollout.NewAssessor(cfg, r.dir, at), rollout.NewTally(cfg, r.dir, at)
-	out := &changes{table: a.Table, tenant: cfg.Tenant}
 	run := rollout.AuditRun{
-		At: at, Organization: r.dir.Organization, Plans: r.dir.Plans, Method: method, MethodReason: reason,
+		At: at, Organization: r.dir.Organization.Brief(), Plans: r.dir.Plans,
 		SecurityDefaults: r.dir.SecurityDefaults, Missing: r.missing(), Granted: granted,
 	}
+	assessor, tally := rollout.NewAssessor(cfg, r.dir, at), rollout.NewTally(cfg, r.dir, at)
+	out := &changes{table: a.Table, tenant: cfg.Tenant}
 	gone := func(account rollout.Account) error { return out.remove(ctx, account.ID) }
 	for one, err := range r.readings(ctx, gone) {
 		if err != nil {
@@ -206,8 +206,10 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 	if err := out.flush(ctx, 0); err != nil {
 		return err
 	}
-	run.Coverage, run.Findings = tally.Coverage(), tally.Findings(previous.Findings)
 	day := rollout.DateOf(at.In(cfg.Location()))
+	run.Coverage, run.Findings = tally.Coverage(), tally.Findings(previous.Findings)
+	choice := rollout.ChooseMethod(cfg, announced, run.Plans, run.Coverage, day)
+	run.Method, run.MethodReason, run.MethodAdvice = choice.Method, choice.Reason, choice.Advice
 	if err := a.Table.PutCoverage(ctx, cfg.Tenant, rollout.CoveragePoint{Day: day, Coverage: run.Coverage}); err != nil {
 		return fmt.Errorf("save the coverage: %w", err)
 	}
@@ -215,29 +217,28 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 	if err := a.Table.PutAudit(ctx, cfg.Tenant, run); err != nil {
 		return fmt.Errorf("save the audit: %w", err)
 	}
+	news := rollout.News(previous.Findings, run.Findings)
 	for name, n := range map[string]int{
 		"accounts": run.Accounts, "written": out.written, "removed": out.removed, "pages": r.pages(),
-		"capable": run.Coverage.Capable, "counted": run.Coverage.All, "findings": len(run.Findings),
+		"capable": run.Coverage.Capable, "counted": run.Coverage.All,
+		"findings": len(rollout.Present(run.Findings)), "findingsNew": len(news.New), "findingsGone": len(news.Gone), "findingsChanged": len(news.Changed),
 	} {
 		sum.Count(name, n)
 	}
 	return nil
 }
 
-// method keeps what was announced: it is free to change only while every wave
-// is still planned.
-func (a Audit) method(ctx context.Context, cfg rollout.Config, previous rollout.AuditRun, dir rollout.Directory) (rollout.Method, string, error) {
+// announced is the method that people were told of, which is kept: it is free to
+// change only while every wave is still planned.
+func (a Audit) announced(ctx context.Context, cfg rollout.Config, previous rollout.AuditRun) (rollout.Method, error) {
 	waves, err := a.Table.Waves(ctx, cfg.Tenant)
 	if err != nil {
-		return "", "", fmt.Errorf("read the waves: %w", err)
+		return "", fmt.Errorf("read the waves: %w", err)
 	}
-	announced := slices.ContainsFunc(waves, func(w rollout.Wave) bool { return w.State != rollout.WavePlanned })
-	before := rollout.Method("")
-	if announced {
-		before = previous.Method
+	if slices.ContainsFunc(waves, func(w rollout.Wave) bool { return w.State != rollout.WavePlanned }) {
+		return previous.Method, nil
 	}
-	method, reason := rollout.ChooseMethod(cfg.Method, before, dir.Plans)
-	return method, reason, nil
+	return "", nil
 }
 
 // Read reads a tenant that fits into memory completely, or not at all, as the

@@ -107,6 +107,44 @@ func TestAuditRecordsTheTenant(t *testing.T) {
 	}
 }
 
+// The second night says since when a finding lasts, and what is gone is marked
+// and not forgotten.
+func TestFindingsAreCarriedOn(t *testing.T) {
+	b := newBench(t)
+	night := func(at time.Time) rollout.AuditRun {
+		b.clock.Set(at)
+		if err := b.run(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.table.Audit(context.Background(), b.cfg.Tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := b.clock.Now()
+	second := first.Add(24 * time.Hour)
+	run := night(first)
+	found := len(run.Findings)
+	run.Findings = append(run.Findings, rollout.Finding{ID: "mended", FirstSeen: first, LastSeen: first})
+	if err := b.table.PutAudit(context.Background(), b.cfg.Tenant, run); err != nil {
+		t.Fatal(err)
+	}
+	again := night(second)
+	if found == 0 || len(again.Findings) != found+1 || again.MethodAdvice == "" {
+		t.Fatalf("%d findings, then %d; advice %q", found, len(again.Findings), again.MethodAdvice)
+	}
+	for _, f := range again.Findings {
+		want := rollout.Finding{FirstSeen: first, LastSeen: second}
+		if f.ID == "mended" {
+			want = rollout.Finding{FirstSeen: first, LastSeen: first, GoneAt: second}
+		}
+		if !f.FirstSeen.Equal(want.FirstSeen) || !f.LastSeen.Equal(want.LastSeen) || !f.GoneAt.Equal(want.GoneAt) {
+			t.Errorf("%s: first seen %s, last seen %s, gone %s", f.ID, f.FirstSeen, f.LastSeen, f.GoneAt)
+		}
+	}
+}
+
 // liar answers the listing of users wrongly.
 type liar struct {
 	audit.Graph

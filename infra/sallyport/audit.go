@@ -110,7 +110,7 @@ func (a *auditor) run(ctx context.Context, s session) error {
 func newAudited(cfg rollout.Config, accounts []rollout.Account, findings []rollout.Finding, missing []rollout.MissingData, day rollout.Date) audited {
 	c := rollout.CoverageOf(cfg, accounts, day)
 	answer := audited{
-		Tenant: cfg.Tenant, Accounts: []auditedAccount{}, Findings: findings, Missing: append([]rollout.MissingData{}, missing...),
+		Tenant: cfg.Tenant, Accounts: []auditedAccount{}, Findings: rollout.Present(findings), Missing: append([]rollout.MissingData{}, missing...),
 		Coverage: auditedCoverage{c.Capable, c.All, c.Percent(), c.Classes},
 	}
 	for _, x := range accounts {
@@ -151,7 +151,11 @@ func (a audited) write(s session) error {
 		}
 	}
 	for _, f := range a.Findings {
-		fmt.Fprintf(out, "\n%s: %s\n  %s\n", f.Severity, f.Text, f.Remedy)
+		fmt.Fprintf(out, "\n%s: %s\n", f.Severity, f.Text)
+		if f.Evidence != "" {
+			fmt.Fprintf(out, "  seen: %s\n", printable(f.Evidence))
+		}
+		fmt.Fprintf(out, "  %s\n", f.Remedy)
 	}
 	for _, m := range a.Missing {
 		fmt.Fprintf(out, "\nnot known: %s (%s): %s\n", m.Listing, m.Reason, m.Consequence)

@@ -19,6 +19,7 @@ import (
 type plannedTenant struct {
 	Method       rollout.Method `json:"method"` // what method: auto comes to
 	MethodReason string         `json:"methodReason"`
+	MethodAdvice string         `json:"methodAdvice"`
 	Coverage     float64        `json:"coverage"` // percent
 	Waves        []plannedWave  `json:"waves"`
 }
@@ -64,8 +65,11 @@ func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plan
 	}
 	accounts, _ := rollout.Assess(cfg, dir, readings, now)
 	day := rollout.DateOf(now.In(cfg.Location()))
-	answer := plannedTenant{Waves: []plannedWave{}, Coverage: rollout.CoverageOf(cfg, accounts, day).Percent()}
-	answer.Method, answer.MethodReason = rollout.ChooseMethod(cfg.Method, "", dir.Plans)
+	coverage := rollout.CoverageOf(cfg, accounts, day)
+	choice := rollout.ChooseMethod(cfg, "", dir.Plans, coverage, day)
+	answer := plannedTenant{
+		Method: choice.Method, MethodReason: choice.Reason, MethodAdvice: choice.Advice, Coverage: coverage.Percent(), Waves: []plannedWave{},
+	}
 	for _, w := range cfg.Waves {
 		people := 0
 		for _, a := range accounts {
@@ -133,6 +137,9 @@ func strangers(cfg rollout.Config, accounts []rollout.Account) []config.Problem 
 	for i, e := range cfg.Exemptions {
 		check(fmt.Sprintf("exemptions[%d].account", i), e.Account)
 	}
+	for i, o := range cfg.Overrides {
+		check(fmt.Sprintf("accounts[%d].account", i), o.Account)
+	}
 	for i, a := range cfg.Accepted {
 		check(fmt.Sprintf("accepted[%d].account", i), a.Account)
 	}
@@ -145,4 +152,5 @@ func writeTenant(b *strings.Builder, t plannedTenant) {
 		rows = append(rows, []string{"wave " + w.Name, fmt.Sprintf("%d people, %d of them could not sign in if it were switched now", w.People, w.Stopped)})
 	}
 	writeTable(b, "In the tenant as it is:", rows)
+	fmt.Fprintf(b, "Why this method, to forward:\n%s\n\n", t.MethodAdvice)
 }

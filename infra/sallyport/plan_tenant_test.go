@@ -64,7 +64,7 @@ func TestPlanHeldToTheTenant(t *testing.T) {
 		t.Fatalf("code %d, answer %+v", code, answer)
 	}
 	got := answer.Snapshot
-	if got.Method != rollout.MethodConditionalAccess || got.MethodReason == "" || got.Coverage != 40 {
+	if got.Method != rollout.MethodConditionalAccess || got.MethodReason == "" || !strings.Contains(got.MethodAdvice, got.MethodReason) || got.Coverage != 40 {
 		t.Errorf("method %s (%s), coverage %v; want Conditional Access with a reason, 40", got.Method, got.MethodReason, got.Coverage)
 	}
 	people := map[string]int{}
@@ -106,7 +106,7 @@ func TestPlanFindsStrangers(t *testing.T) {
 			}
 		}
 		t.Fatal("the sample has no emergency account")
-	})
+	}, "\nexemptions:", "\naccounts:\n  - {account: nobody@contoso.com, class: member, reason: mistyped}\nexemptions:")
 	_, answer := planJSON(t, args)
 	var got []string
 	for _, w := range answer.Warnings {
@@ -117,6 +117,7 @@ func TestPlanFindsStrangers(t *testing.T) {
 	want := []string{
 		"emergencyAccounts: not proven that it is enabled (no)",
 		"exemptions: the tenant has no account svc-backup@contoso.com",
+		"accounts: the tenant has no account nobody@contoso.com",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

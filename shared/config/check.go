@@ -28,6 +28,7 @@ func check(cfg *rollout.Config, opts Options, report *report) {
 	c.reminders()
 	c.emergencyAccounts()
 	c.exemptions()
+	c.overrides()
 	c.accepted()
 	c.communication()
 	c.alerts()

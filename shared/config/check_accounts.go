@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -97,6 +98,24 @@ func (c checker) exemptions() {
 		}
 		if deadline, ok := c.firstDeadline(); ok && c.usable[path+".expires"] && e.Expires.Before(deadline) {
 			c.warn(path+".expires", "the exemption ends on %s, before anything is switched (%s)", e.Expires, deadline)
+		}
+	}
+}
+
+// overrides refuses what can never hold: the classes that follow from what
+// Microsoft knows and acts on cannot be given or taken away.
+func (c checker) overrides() {
+	accounts := map[string]string{}
+	for i := range c.cfg.Overrides {
+		path, o := item("accounts", i), &c.cfg.Overrides[i]
+		if class := rollout.Class(strings.ToLower(string(o.Class))); slices.Contains(rollout.Classes(), class) && !slices.Contains(rollout.OverrideClasses(), class) {
+			c.fail(path+".class", "%s cannot be given: it follows from the account itself", quote(string(o.Class)))
+		} else {
+			c.choice(path+".class", string(o.Class), overrideClasses())
+		}
+		o.Account = c.account(path+".account", o.Account, accounts)
+		if c.usable[path+".account"] && c.cfg.IsEmergency(o.Account) {
+			c.failWith(path+".account", "no class", "accounts: []", "this is an emergency account, and nothing else")
 		}
 	}
 }

@@ -53,6 +53,12 @@ func hints() map[string]hint {
 		"exemptions[].reason":      {"why it is needed", "reason: \"scanner that cannot do MFA, replaced in March\"", yes},
 		"exemptions[].expires":     {"the last day on which it holds, as YYYY-MM-DD", "expires: 2027-03-31", yes},
 
+		"accounts":           {"a list of accounts that are something else than the audit takes them to be", "accounts: []", no},
+		"accounts[]":         {"an account: account, class and reason", "accounts:\n  - {account: kiosk@contoso.com, class: service account, reason: \"runs the screen in the lobby\"}", no},
+		"accounts[].account": {"one account: its user principal name or its object id", "account: kiosk@contoso.com", yes},
+		"accounts[].class":   {"one of service account, shared mailbox, room or equipment, member", "class: service account", yes},
+		"accounts[].reason":  {"how you know what it is", "reason: \"runs the screen in the lobby\"", yes},
+
 		"accepted":           {"a list of people who may be stopped although it could not be proven that they were told", "accepted: []", no},
 		"accepted[]":         {"a person: account, by and reason", "accepted:\n  - {account: kim@contoso.com, by: \"Alex Wilber\", reason: \"on leave until February, knows by phone\"}", no},
 		"accepted[].account": {"one person: the user principal name or the object id", "account: kim@contoso.com", yes},
@@ -119,6 +125,15 @@ func members() []string {
 }
 
 func exemptionKinds() []string { return []string{"serviceAccount", "sharedMailbox", "person"} }
+
+// overrideClasses are the classes that rollout.yaml can give an account.
+func overrideClasses() []string {
+	words := make([]string, 0, len(rollout.OverrideClasses()))
+	for _, c := range rollout.OverrideClasses() {
+		words = append(words, string(c))
+	}
+	return words
+}
 
 func alternatives() []string {
 	return []string{"managedIdentity", "workloadIdentity", "certificate", "trustedLocation", "appPassword", "signInBlocked"}

@@ -65,6 +65,10 @@ func TestParseDesign(t *testing.T) {
 			Account: "scanner@contoso.com", Kind: "serviceAccount", Alternative: "managedIdentity", Owner: "Facilities",
 			Reason: "cannot do MFA, replaced in March", Expires: date(2027, 3, 31),
 		}},
+		Overrides: []rollout.Override{
+			{Account: "kiosk@contoso.com", Class: rollout.ClassService, Reason: "runs the screen in the lobby"},
+			{Account: "0c4e1a52-7b1d-4f57-9f0e-2a3b4c5d6e7f", Class: rollout.ClassMember, Reason: "signs in by hand, rarely"},
+		},
 		Accepted: []rollout.Acceptance{{Account: "kim@contoso.com", By: "Alex Wilber", Reason: "on leave until February, knows by phone"}},
 		Communication: rollout.Communication{
 			From:     "Contoso IT <it@contoso.com>",

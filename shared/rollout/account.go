@@ -90,6 +90,11 @@ type Account struct {
 
 	Created    time.Time `json:"created"`
 	LastSignIn time.Time `json:"lastSignIn"`
+	// LastInteractive is the last attempt to sign in by hand, successful or not.
+	LastInteractive time.Time `json:"lastInteractive"`
+	// StoppedBy are, of an emergency account, the ids of the policies that are not
+	// proven to leave it out.
+	StoppedBy []string `json:"stoppedBy,omitempty"`
 }
 
 // NarrowedBy names a condition that makes a policy demand MFA only sometimes.
@@ -113,8 +118,24 @@ type Coverage struct {
 	Weak    int           `json:"weak"` // capable, but only through SMS or voice
 	Unknown int           `json:"unknown"`
 	Classes map[Class]int `json:"classes"` // how many accounts of each class there are
-	New     int           `json:"new"`     // in their grace, counted apart
+	New     int           `json:"new"`     // in their grace, new or reactivated, counted apart
+
+	ByClass map[Class]Share `json:"byClass"`
+	// ByWave is over those whom a wave holds, as its coverage gate counts.
+	ByWave map[string]Share `json:"byWave"`
+	// ByDepartment holds the largest departments; see [DepartmentNone] and
+	// [DepartmentOther].
+	ByDepartment map[string]Share `json:"byDepartment"`
 }
+
+// Share is capable / all of a part of those who count.
+type Share struct {
+	Capable int `json:"capable"`
+	All     int `json:"all"`
+}
+
+// Percent is the share from 0 to 100, rounded like [Coverage.Percent].
+func (s Share) Percent() float64 { return Coverage{Capable: s.Capable, All: s.All}.Percent() }
 
 // Percent is the coverage from 0 to 100, rounded down to a tenth so that 100
 // means everybody. A tenant without anybody to count has 0: nothing was proven.
@@ -137,7 +158,8 @@ type AuditRun struct {
 	Organization     Organization  `json:"organization"`
 	Plans            []ServicePlan `json:"plans"`
 	Method           Method        `json:"method"`       // chosen or configured
-	MethodReason     string        `json:"methodReason"` // one sentence an admin can forward
+	MethodReason     string        `json:"methodReason"` // one sentence
+	MethodAdvice     string        `json:"methodAdvice"` // a paragraph an admin can forward
 	SecurityDefaults bool          `json:"securityDefaults"`
 	Coverage         Coverage      `json:"coverage"`
 	Accounts         int           `json:"accounts"`

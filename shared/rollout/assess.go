@@ -31,6 +31,7 @@ type Assessor struct {
 	dir   Directory
 	now   time.Time
 	roles rolesByPrincipal
+	book  roleBook
 	// enforced works out what the policies demand.
 	enforced *Evaluator
 }
@@ -38,7 +39,7 @@ type Assessor struct {
 // NewAssessor prepares the judgement of a tenant's accounts.
 func NewAssessor(cfg Config, d Directory, now time.Time) *Assessor {
 	return &Assessor{
-		cfg: cfg, dir: d, now: now, roles: newRolesByPrincipal(d.RoleAssignments),
+		cfg: cfg, dir: d, now: now, roles: newRolesByPrincipal(d.RoleAssignments), book: d.RoleDefinitions,
 		enforced: NewEvaluator(d.Policies, d.Groups, d.SecurityDefaults),
 	}
 }
@@ -49,25 +50,44 @@ func (x *Assessor) Assess(r Reading) Account {
 	held := x.roles.of(u.ID, r.Groups)
 	a := Account{
 		ID: u.ID, UserPrincipalName: u.UserPrincipalName, DisplayName: u.DisplayName,
-		Mail: address(u), Language: firstOf(u.PreferredLanguage, d.Organization.PreferredLanguage, firstOf(x.cfg.Communication.Languages...)),
-		Country: firstOf(u.UsageLocation, d.Organization.CountryLetterCode), Department: u.Department,
-		Enabled: u.AccountEnabled != No, New: isNew(x.cfg, u.Created, x.now),
+		Mail: address(u), Country: firstOf(u.UsageLocation, d.Organization.CountryLetterCode), Department: u.Department,
+		Enabled: u.AccountEnabled != No, New: inGrace(x.cfg, u.Created, x.now),
 		Registered: Unknown, Capable: Unknown, Methods: []string{}, Strength: StrengthUnknown,
-		Roles: held.all(), PerUserMFA: u.PerUserMFA, Purpose: u.Purpose, Manager: u.Manager, LegacyClients: r.LegacyClients,
-		Created: u.Created, LastSignIn: latest(u.LastSignIn, u.LastSuccessfulSignIn, u.LastNonInteractive),
+		Roles: x.book.seen(held), OtherRoles: x.book.unseen(held), PerUserMFA: u.PerUserMFA, Purpose: u.Purpose, Manager: u.Manager, LegacyClients: r.LegacyClients,
+		Created: u.Created, LastSignIn: latest(u.LastSignIn, u.LastSuccessfulSignIn, u.LastNonInteractive), LastInteractive: u.LastSignIn,
 	}
-	a.Class, a.Rule, a.Evidence = classify(x.cfg, u, held, x.now)
+	a.EnabledSince = enabledSince(u, r.Before, x.now)
+	a.Reactivated = inGrace(x.cfg, a.EnabledSince, x.now)
+	a.Language, a.LanguageFrom = x.language(u)
+	j := classify(x.cfg, u, held, x.book, x.now)
+	a.Class, a.Rule, a.Evidence = j.class, j.rule, j.evidence
 	if reg := r.Registration; reg != nil {
 		a.Registered, a.Capable = reg.MFARegistered, reg.MFACapable
 		a.Methods = append(a.Methods, reg.Methods...)
 		slices.Sort(a.Methods)
 		a.Strength = StrengthOf(reg.Methods)
 	}
-	e := x.enforced.Evaluate(Subject{
-		ID: u.ID, Guest: GuestKinds(u), ActiveRoles: held.active, EligibleRoles: held.eligible, Groups: r.Groups,
-	})
+	subject := Subject{ID: u.ID, Guest: GuestKinds(u), ActiveRoles: held.active, EligibleRoles: held.eligible, Groups: r.Groups}
+	e := x.enforced.Evaluate(subject)
 	a.Enforced, a.DemandedBy, a.NarrowedBy, a.Upcoming = e.Demand, e.DemandedBy, e.NarrowedBy, e.Upcoming
+	if a.Class == ClassEmergency {
+		a.StoppedBy = couldStop(subject, d.Policies, d.Groups)
+	}
 	return a
+}
+
+// language is the one that the person is written to in, and whose choice it is.
+func (x *Assessor) language(u User) (language, from string) {
+	if u.PreferredLanguage != "" {
+		return u.PreferredLanguage, "preferredLanguage"
+	}
+	if l := x.dir.Organization.PreferredLanguage; l != "" {
+		return l, "organization"
+	}
+	if l := firstOf(x.cfg.Communication.Languages...); l != "" {
+		return l, "configured"
+	}
+	return "", ""
 }
 
 // address is where a person reads mail: the mailbox, else another address.

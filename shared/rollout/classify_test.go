@@ -2,10 +2,9 @@ package rollout_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"sallyport/shared/rollout"
 )
@@ -119,75 +118,118 @@ func TestAssess(t *testing.T) {
 	}
 }
 
-func TestStrength(t *testing.T) {
-	tests := []struct {
-		methods []string
-		want    rollout.Strength
+// TestLanguage: the person's own choice first, then the house's, then rollout.yaml's.
+func TestLanguage(t *testing.T) {
+	cfg := rollout.Config{Communication: rollout.Communication{Languages: []string{"es", "en"}}}
+	for _, tt := range []struct{ own, house, want, from string }{
+		{"ja-JP", "de", "ja-JP", "preferredLanguage"}, {"", "de", "de", "organization"}, {"", "", "es", "configured"},
+	} {
+		dir := rollout.Directory{Organization: rollout.Organization{PreferredLanguage: tt.house}}
+		accounts, _ := rollout.Assess(cfg, dir, []rollout.Reading{{User: rollout.User{ID: "u1", PreferredLanguage: tt.own}}}, time.Time{})
+		if a := accounts[0]; a.Language != tt.want || a.LanguageFrom != tt.from {
+			t.Errorf("%+v: %s from %s", tt, a.Language, a.LanguageFrom)
+		}
+	}
+}
+
+// TestReactivated walks one account through being disabled and enabled again.
+func TestReactivated(t *testing.T) {
+	cfg := rollout.Config{GraceDays: 14}
+	begin := at(t, "UTC", "2027-01-01 02:00")
+	var before *rollout.Account
+	for _, tt := range []struct {
+		day         int
+		enabled     rollout.Fact
+		reactivated bool
+		since       int // day; -1: never
 	}{
-		{nil, rollout.StrengthNone},
-		{[]string{"password", "email", "temporaryAccessPass", ""}, rollout.StrengthNone},
-		{[]string{"password", "mobilePhone"}, rollout.StrengthWeak},
-		{[]string{"officePhone", "microsoftAuthenticatorPush"}, rollout.StrengthStrong},
-		{[]string{"PASSKEYDEVICEBOUND", "mobilePhone"}, rollout.StrengthPhishingResistant},
-		{[]string{"fido2AuthenticationMethod"}, rollout.StrengthPhishingResistant},
-		{[]string{"telepathy"}, rollout.StrengthUnknown},
-		{[]string{"telepathy", "sms"}, rollout.StrengthWeak},
+		{0, rollout.Yes, false, -1}, // the first audit: who was there before is not new
+		{1, rollout.No, false, -1},
+		{2, rollout.No, false, -1},
+		{3, rollout.Yes, true, 3},
+		{16, rollout.Yes, true, 3},
+		{17, rollout.Yes, false, 3},
+		{18, rollout.No, false, -1},
+		{19, rollout.Unknown, false, -1}, // the grace is a favour: what is not known earns none
+		{20, rollout.No, false, -1},
+		{21, rollout.Yes, true, 21},
+	} {
+		now := begin.Add(time.Duration(tt.day) * 24 * time.Hour)
+		a := rollout.NewAssessor(cfg, rollout.Directory{}, now).Assess(rollout.Reading{User: rollout.User{ID: "u1", Mail: "u1@contoso.com", AccountEnabled: tt.enabled}, Before: before})
+		want := time.Time{}
+		if tt.since >= 0 {
+			want = begin.Add(time.Duration(tt.since) * 24 * time.Hour)
+		}
+		if a.Reactivated != tt.reactivated || !a.EnabledSince.Equal(want) || a.InGrace() != tt.reactivated {
+			t.Errorf("day %d: reactivated %t since %s, want %t since %s", tt.day, a.Reactivated, a.EnabledSince, tt.reactivated, want)
+		}
+		today := rollout.DateOf(now)
+		if a.Enabled && (rollout.Counts(cfg, a, today) == tt.reactivated || !rollout.IsPerson(cfg, a) || !(rollout.WaveConfig{Members: rollout.MembersAll}).Holds(cfg, a, today)) {
+			t.Errorf("day %d: only the counting may change: %+v", tt.day, a)
+		}
+		before = &a
+	}
+}
+
+// TestOverrides: the operator's word wins, except over what Microsoft's policies
+// act on; what cannot hold is a finding, never silence.
+func TestOverrides(t *testing.T) {
+	now := at(t, "UTC", "2027-01-12 10:00")
+	admin := role(helpdeskAdministrator)
+	byRobot := rollout.User{ActivityKnown: true, LastNonInteractive: now.Add(-time.Hour)}
+	tests := []struct {
+		name  string
+		user  rollout.User
+		roles []rollout.RoleAssignment
+		give  rollout.Class
+		want  rollout.Class
+		holds bool
+	}{
+		{"a person is a service account", rollout.User{}, nil, rollout.ClassService, rollout.ClassService, true},
+		{"a person is a room", rollout.User{}, nil, rollout.ClassRoom, rollout.ClassRoom, true},
+		{"a room is a shared mailbox", rollout.User{Purpose: "room"}, nil, rollout.ClassSharedMailbox, rollout.ClassSharedMailbox, true},
+		{"a robot is a person", byRobot, nil, rollout.ClassMember, rollout.ClassMember, true},
+		{"who never signed in counts", rollout.User{ActivityKnown: true}, nil, rollout.ClassMember, rollout.ClassMember, true},
+		{"a robot with a role is an administrator", byRobot, []rollout.RoleAssignment{admin}, rollout.ClassMember, rollout.ClassAdmin, true},
+		{"a guest is a service account", rollout.User{UserType: "Guest"}, nil, rollout.ClassService, rollout.ClassService, true},
+		{"an administrator stays one", rollout.User{}, []rollout.RoleAssignment{admin}, rollout.ClassService, rollout.ClassAdmin, false},
+		{"a guest stays one", rollout.User{UserType: "Guest"}, nil, rollout.ClassMember, rollout.ClassGuest, false},
+		{"nobody becomes a guest", rollout.User{}, nil, rollout.ClassGuest, rollout.ClassMember, false},
+		{"nobody becomes an administrator", rollout.User{}, nil, rollout.ClassAdmin, rollout.ClassMember, false},
+		{"nobody becomes an emergency account", rollout.User{}, nil, rollout.ClassEmergency, rollout.ClassMember, false},
+		{"disabled stays disabled", rollout.User{AccountEnabled: rollout.No}, nil, rollout.ClassMember, rollout.ClassDisabled, false},
+		{"a disabled room stays a room", rollout.User{AccountEnabled: rollout.No, Purpose: "room"}, nil, rollout.ClassMember, rollout.ClassRoom, false},
+		{"who synchronises stays", rollout.User{}, []rollout.RoleAssignment{role(rollout.RoleDirectorySync)}, rollout.ClassMember, rollout.ClassSync, false},
 	}
 	for _, tt := range tests {
-		if got := rollout.StrengthOf(tt.methods); got != tt.want {
-			t.Errorf("%v: %s, want %s", tt.methods, got, tt.want)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			tt.user.ID, tt.user.Mail = "u1", "u1@contoso.com"
+			cfg := rollout.Config{Overrides: []rollout.Override{{Account: "U1", Class: tt.give, Reason: "the lobby"}}}
+			accounts, findings := rollout.Assess(cfg, rollout.Directory{RoleAssignments: tt.roles}, []rollout.Reading{{User: tt.user}}, now)
+			a := accounts[0]
+			if a.Class != tt.want || (a.Rule == rollout.RuleOverride) != tt.holds || strings.Contains(a.Evidence, "rollout.yaml: the lobby") != tt.holds {
+				t.Errorf("%s by %s (%s), want %s", a.Class, a.Rule, a.Evidence, tt.want)
+			}
+			said := map[bool]string{true: "override-in-force", false: "override-without-effect"}[tt.holds]
+			if !slices.ContainsFunc(findings, func(f rollout.Finding) bool { return f.ID == said && slices.Equal(f.Accounts, []string{"u1"}) }) {
+				t.Errorf("no finding %s", said)
+			}
+		})
+	}
+	emergency := rollout.Config{EmergencyAccounts: []rollout.EmergencyAccount{{ID: "u1"}}, Overrides: []rollout.Override{{Account: "u1", Class: rollout.ClassMember}}}
+	if a := classify(emergency, rollout.User{}, now); a.Class != rollout.ClassEmergency {
+		t.Errorf("an emergency account became %s", a.Class)
 	}
 }
 
-// TestRegistrationFromMethods: without a report a method that nobody knows
-// proves nothing, in either direction.
-func TestRegistrationFromMethods(t *testing.T) {
-	for method, want := range map[string]struct{ registered, capable rollout.Fact }{
-		"passwordAuthenticationMethod":               {rollout.No, rollout.No},
-		"phoneAuthenticationMethod":                  {rollout.Yes, rollout.No}, // Security Defaults take no phone number
-		"microsoftAuthenticatorAuthenticationMethod": {rollout.Yes, rollout.Yes},
-		"telepathyAuthenticationMethod":              {rollout.Unknown, rollout.Unknown},
-	} {
-		if got := rollout.RegistrationFromMethods("u1", []string{method}); got.MFACapable != want.capable || got.MFARegistered != want.registered {
-			t.Errorf("%s: registered %s, capable %s, want %s, %s", method, got.MFARegistered, got.MFACapable, want.registered, want.capable)
-		}
-	}
-}
-
-func TestCoverage(t *testing.T) {
-	today := day(t, "2027-01-12")
-	cfg := rollout.Config{Exemptions: []rollout.Exemption{
-		{Account: "exempt", Expires: today}, {Account: "expired", Expires: today.AddDays(-1)},
-	}}
-	weak := person("weak", rollout.Yes)
-	weak.Strength = rollout.StrengthWeak
-	never, guest, off, young := person("never", rollout.No), person("guest", rollout.No), person("off", rollout.No), person("young", rollout.No)
-	never.Class, guest.Class, off.Enabled, young.New = rollout.ClassNeverSignedIn, rollout.ClassGuest, false, true
-	accounts := []rollout.Account{
-		person("yes", rollout.Yes), weak, person("no", rollout.No), person("unknown", rollout.Unknown), person("unsaid", ""),
-		person("exempt", rollout.No), person("expired", rollout.No), never, guest, off, young,
-	}
-	want := rollout.Coverage{Capable: 2, All: 6, Weak: 1, Unknown: 2, New: 1, Classes: map[rollout.Class]int{
-		rollout.ClassMember: 9, rollout.ClassNeverSignedIn: 1, rollout.ClassGuest: 1,
-	}}
-	if diff := cmp.Diff(want, rollout.CoverageOf(cfg, accounts, today)); diff != "" {
-		t.Errorf("coverage (-want +got):\n%s", diff)
-	}
-	cfg.CountGuests = true
-	if got := rollout.CoverageOf(cfg, accounts, today).All; got != 7 {
-		t.Errorf("with guests %d count, want 7", got)
-	}
-}
-
-// TestPercent: 100 means everybody, and nobody is no proof.
-func TestPercent(t *testing.T) {
-	for _, tt := range []struct {
-		capable, all int
-		want         float64
-	}{{0, 0, 0}, {1999, 2000, 99.9}, {2000, 2000, 100}, {1, 3, 33.3}} {
-		if got := (rollout.Coverage{Capable: tt.capable, All: tt.all}).Percent(); got != tt.want {
-			t.Errorf("%d of %d: %v %%, want %v", tt.capable, tt.all, got, tt.want)
+// TestClassCounts says it of each class.
+func TestClassCounts(t *testing.T) {
+	for _, guests := range []bool{false, true} {
+		for _, c := range rollout.Classes() {
+			want := c == rollout.ClassAdmin || c == rollout.ClassMember || (c == rollout.ClassGuest && guests)
+			if got := rollout.ClassCounts(rollout.Config{CountGuests: guests}, c); got != want {
+				t.Errorf("countGuests %t, %s: counts %t", guests, c, got)
+			}
 		}
 	}
 }

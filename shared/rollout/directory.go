@@ -16,6 +16,15 @@ type Organization struct {
 	Domains           []string `json:"domains"`
 }
 
+// mostDomains is how many domains a record names: a tenant can have thousands.
+const mostDomains = 500
+
+// Brief is the organization as the record of an audit keeps it.
+func (o Organization) Brief() Organization {
+	o.Domains = o.Domains[:min(len(o.Domains), mostDomains)]
+	return o
+}
+
 // ServicePlan is a plan of a subscribed SKU that is in force: provisioning
 // Success in a SKU that is Enabled. Licences are found by plan, never by SKU name.
 // Source: https://learn.microsoft.com/graph/api/resources/subscribedsku

@@ -135,6 +135,20 @@ func (p EmergencyProof) Exposed(policies []Policy) []PolicyVerdict {
 	return list
 }
 
+// couldStop are the ids of the policies that could stop the subject, by the same
+// measure.
+func couldStop(s Subject, policies []Policy, groups map[string]GroupFacts) []string {
+	var p EmergencyProof
+	for _, policy := range policies {
+		p.Policies = append(p.Policies, reachIn(policy, s, groups))
+	}
+	var ids []string
+	for _, v := range p.Exposed(policies) {
+		ids = append(ids, v.ID)
+	}
+	return ids
+}
+
 // canStop reports whether the policy, on or about to be on, asks for anything.
 // A state that nobody knows can stop.
 func canStop(p Policy) bool {

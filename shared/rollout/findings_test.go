@@ -44,8 +44,8 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	want := []string{
-		"critical admin-not-capable admin", "warning weak-only weak", "note unknown-method strange", "warning service-without-exemption robot",
-		"warning mailbox-can-sign-in shared", "warning guest-admin guest", "warning not-reachable silent", "note defaults-with-licence ",
+		"critical admin-not-capable admin", "warning guest-admin guest", "warning weak-only weak", "warning not-reachable silent",
+		"warning service-without-exemption robot", "warning mailbox-can-sign-in shared", "note unknown-method strange", "note defaults-with-licence ",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("findings\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -53,32 +53,13 @@ func TestFindings(t *testing.T) {
 }
 
 func TestNothingToFind(t *testing.T) {
-	d := rollout.Directory{Plans: []rollout.ServicePlan{{ID: rollout.PlanEntraP1}}}
+	d := rollout.Directory{
+		Plans:         []rollout.ServicePlan{{ID: rollout.PlanEntraP1}},
+		Policies:      []rollout.Policy{{ID: "all", State: rollout.StateEnabled, IncludeUsers: []string{"All"}, IncludeApplications: []string{"All"}, GrantControls: []string{"mfa"}}},
+		MethodsPolicy: rollout.MethodsPolicy{Read: true, Methods: []rollout.MethodConfiguration{{ID: "MicrosoftAuthenticator", State: "enabled", Include: []string{"all_users"}}}},
+	}
 	one := []rollout.Reading{{User: rollout.User{ID: "u1", Mail: "u1@contoso.com"}}}
 	if _, findings := rollout.Assess(rollout.Config{}, d, one, time.Time{}); len(findings) > 0 {
 		t.Errorf("findings %v", findings)
-	}
-}
-
-func TestChooseMethod(t *testing.T) {
-	licensed := []rollout.ServicePlan{{ID: rollout.PlanEntraP2}}
-	const ca, defaults = rollout.MethodConditionalAccess, rollout.MethodSecurityDefaults
-	tests := []struct {
-		name               string
-		configured, before rollout.Method
-		plans              []rollout.ServicePlan
-		want               rollout.Method
-	}{
-		{"licensed", rollout.MethodAuto, "", licensed, ca},
-		{"not licensed", rollout.MethodAuto, "", nil, defaults},
-		{"another plan", rollout.MethodAuto, "", []rollout.ServicePlan{{ID: "exchange"}}, defaults},
-		{"the licence went after the announcement", rollout.MethodAuto, ca, nil, ca},
-		{"the licence came after the announcement", rollout.MethodAuto, defaults, licensed, defaults},
-		{"the operator knows better", defaults, ca, licensed, defaults},
-	}
-	for _, tt := range tests {
-		if got, reason := rollout.ChooseMethod(tt.configured, tt.before, tt.plans); got != tt.want || reason == "" {
-			t.Errorf("%s: %s (%s), want %s", tt.name, got, reason, tt.want)
-		}
 	}
 }

@@ -50,7 +50,7 @@ func reasonNotToSwitch(s *scene, wave rollout.WaveConfig) string {
 			}
 			continue
 		}
-		if !a.New && a.Class != rollout.ClassNeverSignedIn {
+		if !a.New && !a.Reactivated && a.Class != rollout.ClassNeverSignedIn {
 			counted++
 			if a.Capable == rollout.Yes {
 				able++

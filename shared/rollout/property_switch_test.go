@@ -50,7 +50,7 @@ func spoils() []spoil {
 		}},
 		{"somebody joined", func(t *rapid.T, s *scene) {
 			a := person(fmt.Sprintf("new%d", len(s.seen.Accounts)), rapid.SampledFrom([]rollout.Fact{rollout.Yes, rollout.No}).Draw(t, "capable"))
-			a.New = rapid.Bool().Draw(t, "new")
+			a.New, a.Reactivated = rapid.Bool().Draw(t, "new"), rapid.Bool().Draw(t, "reactivated")
 			s.joins(a)
 		}},
 		{"a notice", func(t *rapid.T, s *scene) {

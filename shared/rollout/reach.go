@@ -34,8 +34,13 @@ func Reach(p Policy, s Subject, groups map[string]Group) PolicyVerdict {
 			s.Groups = append(s.Groups, id)
 		}
 	}
+	return reachIn(p, s, facts)
+}
+
+// reachIn is Reach where the subject says which groups hold it.
+func reachIn(p Policy, s Subject, groups map[string]GroupFacts) PolicyVerdict {
 	x := newIndex()
-	u := newAudience(p, facts, x)
+	u := newAudience(p, groups, x)
 	a := x.of(s)
 	r := u.judge(&a)
 	return PolicyVerdict{ID: p.ID, Name: p.DisplayName, State: p.State, Verdict: r.verdict, Path: u.path(r, x)}

@@ -29,6 +29,8 @@ type Config struct {
 	// IncidentResponsePlan is the link that every alert carries.
 	IncidentResponsePlan string      `json:"incidentResponsePlan"`
 	Exemptions           []Exemption `json:"exemptions"`
+	// Overrides say what an account is where the audit cannot see it.
+	Overrides []Override `json:"accounts"`
 	// Accepted are people who may be stopped by the switch although Sallyport
 	// could not prove that they were told: the operator accepted them by name.
 	Accepted      []Acceptance  `json:"accepted"`
@@ -125,6 +127,32 @@ type Exemption struct {
 	Owner       string `json:"owner"`
 	Reason      string `json:"reason"`
 	Expires     Date   `json:"expires"` // the last day on which it holds
+}
+
+// Override says what one account is.
+type Override struct {
+	Account string `json:"account"` // object id or userPrincipalName
+	Class   Class  `json:"class"`   // one of [OverrideClasses]
+	Reason  string `json:"reason"`
+}
+
+// RuleOverride is the rule of an account whose class the operator gave.
+const RuleOverride = "override"
+
+// OverrideClasses are the classes that an operator can give an account. The
+// others follow from what Microsoft knows and acts on: to write down something
+// else would not change whom its policies stop.
+func OverrideClasses() []Class {
+	return []Class{ClassService, ClassSharedMailbox, ClassRoom, ClassMember}
+}
+
+// Override returns what the operator says of the account.
+func (c Config) Override(a Account) (Override, bool) {
+	i := slices.IndexFunc(c.Overrides, func(o Override) bool { return names(o.Account, a) })
+	if i < 0 {
+		return Override{}, false
+	}
+	return c.Overrides[i], true
 }
 
 // Acceptance names a person who may be stopped without proof of notice.

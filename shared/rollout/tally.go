@@ -2,11 +2,19 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
-// mostNamed is how many accounts a finding names; it counts them all.
-const mostNamed = 100
+// mostNamed is how many accounts a finding names; it counts them all. Its
+// evidence names so many things, by so many letters each: the record of an audit
+// has to fit the table however large the tenant is.
+const (
+	mostNamed     = 100
+	mostEvidence  = 20
+	evidenceWidth = 160
+)
 
 // Tally adds up accounts one by one, in any order, to the coverage and the
 // findings of a tenant. Its memory does not grow with them.
@@ -14,85 +22,99 @@ type Tally struct {
 	cfg      Config
 	dir      Directory
 	now      time.Time
-	day      Date
-	coverage Coverage
+	coverage *counter
 	rules    []findingRule
-	found    []Finding // one for each rule
+	found    []sighting // one for each rule
+}
+
+// sighting is what a rule has found so far.
+type sighting struct {
+	count              int
+	accounts, evidence least
 }
 
 // NewTally begins with no account.
 func NewTally(cfg Config, d Directory, now time.Time) *Tally {
 	day := DateOf(now.In(cfg.Location()))
-	rules := findingRules(cfg, day)
-	return &Tally{
-		cfg: cfg, dir: d, now: now, day: day, coverage: Coverage{Classes: map[Class]int{}},
-		rules: rules, found: make([]Finding, len(rules)),
+	rules := findingRules(cfg, d, day, now)
+	t := &Tally{cfg: cfg, dir: d, now: now, coverage: newCounter(cfg, day), rules: rules, found: make([]sighting, len(rules))}
+	for i := range t.found {
+		t.found[i].accounts.limit, t.found[i].evidence.limit = mostNamed, mostEvidence
 	}
+	return t
 }
 
 // Add adds one account.
 func (t *Tally) Add(a Account) {
-	t.coverage.add(t.cfg, a, t.day)
+	t.coverage.add(a)
 	for i, r := range t.rules {
-		if r.concerned(a) {
-			f := &t.found[i]
-			f.Count++
-			if len(f.Accounts) < mostNamed {
-				f.Accounts = append(f.Accounts, a.ID)
+		if !r.concerned(a) {
+			continue
+		}
+		f := &t.found[i]
+		f.count++
+		f.accounts.add(a.ID)
+		if r.evidence != nil {
+			for _, seen := range r.evidence(a) {
+				f.evidence.add(cut(seen, evidenceWidth))
 			}
 		}
 	}
 }
 
 // Coverage is that of the accounts added so far.
-func (t *Tally) Coverage() Coverage { return t.coverage }
+func (t *Tally) Coverage() Coverage { return t.coverage.result() }
 
 // Findings are what was found, in the order of severity, those of the audit
 // before carried on: when each was first seen, and what is gone since.
 func (t *Tally) Findings(before []Finding) []Finding {
-	list := []Finding{}
+	var list []Finding
 	for i, r := range t.rules {
-		if f := t.found[i]; f.Count > 0 {
-			f.ID, f.Severity, f.Text, f.Remedy = r.id, r.severity, fmt.Sprintf(r.text, f.Count), r.remedy
-			list = append(list, f)
+		f := &t.found[i]
+		if f.count == 0 {
+			continue
 		}
-	}
-	if t.dir.SecurityDefaults && HoldsPlan(t.dir.Plans, PlanEntraP1, PlanEntraP2) {
 		list = append(list, Finding{
-			ID: "defaults-with-licence", Severity: "note",
-			Text:   "Security Defaults are on although the licences allow Conditional Access",
-			Remedy: "Keep them, or plan the change to Conditional Access: the two cannot be on together.",
+			ID: r.id, Severity: r.severity, Text: r.words(f.count), Remedy: r.remedy,
+			Evidence: f.evidence.String(), Accounts: slices.Clone(f.accounts.list), Count: f.count,
 		})
 	}
-	return list
+	return CarryOn(append(list, tenantFindings(t.dir)...), before, t.now)
 }
 
-// CoverageOf counts the accounts.
-func CoverageOf(cfg Config, accounts []Account, day Date) Coverage {
-	c := Coverage{Classes: map[Class]int{}}
-	for _, a := range accounts {
-		c.add(cfg, a, day)
-	}
-	return c
+// least keeps the first of many strings in their order, whatever the order in
+// which they come.
+type least struct {
+	limit int
+	list  []string
+	more  bool // something was left out
 }
 
-func (c *Coverage) add(cfg Config, a Account, day Date) {
-	c.Classes[a.Class]++
-	if a.New && IsPerson(cfg, a) {
-		c.New++
-	}
-	if !Counts(cfg, a, day) {
+func (l *least) add(s string) {
+	i, held := slices.BinarySearch(l.list, s)
+	if held {
 		return
 	}
-	c.All++
-	switch a.Capable {
-	case Yes:
-		c.Capable++
-		if a.Strength == StrengthWeak {
-			c.Weak++
-		}
-	case No:
-	default:
-		c.Unknown++
+	if i < l.limit {
+		l.list = slices.Insert(l.list, i, s)
 	}
+	if len(l.list) > l.limit || i >= l.limit {
+		l.list, l.more = l.list[:l.limit], true
+	}
+}
+
+func (l *least) String() string {
+	text := strings.Join(l.list, "; ")
+	if l.more {
+		return text + "; and more"
+	}
+	return text
+}
+
+// words are the rule's text for a number of accounts.
+func (r findingRule) words(n int) string {
+	if n == 1 {
+		return r.one
+	}
+	return fmt.Sprintf(r.many, n)
 }

@@ -82,7 +82,7 @@ func (w WaveConfig) Holds(cfg Config, a Account, day Date) bool {
 	}
 	switch w.Members {
 	case MembersAdmins:
-		return len(intersection(a.Roles, AdminRoles())) > 0
+		return administers(a)
 	case MembersCapable:
 		return a.Capable == Yes && IsPerson(cfg, a)
 	case MembersAll:

@@ -57,6 +57,7 @@ type report struct {
 	LockOutLines []lockOutLine
 	HoldoutLines []string
 	ClassLines   []classLine
+	Parts        []partTable
 	Findings     []findingLine
 	Changes      []changeLine
 	Told         []string // violations, with names
@@ -80,6 +81,7 @@ func newReport(t Timeline) (*report, error) {
 	r.alerts()
 	r.lockOuts()
 	r.classes()
+	r.parts()
 	r.rest()
 	var err error
 	marks := make([]mark, 0, len(r.Marks))

@@ -252,7 +252,7 @@ func (r *report) classes() {
 		case counts[c] == 0:
 			line.Why = whyNot[c]
 		case apart[c] > 0:
-			line.Why = fmt.Sprintf("%d apart: new and within their grace, or exempted", apart[c])
+			line.Why = fmt.Sprintf("%d apart: new or enabled again and within their grace, or exempted", apart[c])
 		}
 		r.ClassLines = append(r.ClassLines, line)
 	}
@@ -262,7 +262,7 @@ func (r *report) classes() {
 }
 
 type findingLine struct {
-	Severity, Text, Remedy, Who string
+	Severity, Text, Evidence, Remedy, Who string
 }
 
 type changeLine struct {
@@ -282,12 +282,12 @@ var changeWords = map[string]string{
 }
 
 func (r *report) rest() {
-	for _, f := range r.detail.audit.Findings {
+	for _, f := range rollout.Present(r.detail.audit.Findings) {
 		who := make([]string, 0, len(f.Accounts))
 		for _, id := range f.Accounts {
 			who = append(who, r.name(id))
 		}
-		r.Findings = append(r.Findings, findingLine{f.Severity, r.inWords(f.Text), f.Remedy, shortened(who, 12)})
+		r.Findings = append(r.Findings, findingLine{f.Severity, r.inWords(f.Text), r.inWords(f.Evidence), f.Remedy, shortened(who, 12)})
 	}
 	for _, c := range r.detail.changes {
 		line := changeLine{

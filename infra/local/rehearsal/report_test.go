@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -65,7 +66,11 @@ func small() Timeline {
 			},
 			audit: rollout.AuditRun{
 				At: *at(2, 0), Organization: rollout.Organization{DisplayName: "Contoso </title><script>"},
-				Findings: []rollout.Finding{{ID: "weak", Severity: "warning", Text: "1 person has SMS only", Accounts: []string{alice}, Remedy: "Ask them."}},
+				Coverage: rollout.Coverage{
+					ByWave: map[string]rollout.Share{"everyone": {Capable: 1, All: 2}, "of an older plan": {Capable: 1, All: 1}}, ByClass: map[rollout.Class]rollout.Share{rollout.ClassMember: {Capable: 1, All: 2}},
+					ByDepartment: departments(),
+				},
+				Findings: []rollout.Finding{{ID: "gone", Severity: "critical", Text: "was mended", GoneAt: *at(1, 0)}, {ID: "weak", Evidence: "policy of " + bob, Severity: "warning", Text: "1 person has SMS only", Accounts: []string{alice}, Remedy: "Ask them."}},
 			},
 			known: rollout.Known{Waves: []rollout.Wave{{Name: "everyone", History: []rollout.Move{{To: rollout.WaveHeld, At: *at(1, 0), Reason: "still missing: " + bob}}}}},
 			changes: []rollout.Change{
@@ -75,6 +80,15 @@ func small() Timeline {
 			},
 		},
 	}
+}
+
+// departments are more than the report shows.
+func departments() map[string]rollout.Share {
+	by := map[string]rollout.Share{rollout.DepartmentNone: {Capable: 3, All: 4}, "<b>Sales</b>": {Capable: 9, All: 90}}
+	for n := range 15 {
+		by[fmt.Sprint("small ", n)] = rollout.Share{All: 1}
+	}
+	return by
 }
 
 func written(t *testing.T, timeline Timeline) string {
@@ -145,7 +159,10 @@ func TestReportSays(t *testing.T) {
 		"lockouts": {"<script>alert(1)</script> not registered and stopped Wed 7 Oct, 11:00 Wed 7 Oct, 12:30 signed in 90 minutes", "still open"},
 		"holdouts": {`=HYPERLINK("http://example.com")" onload="x`},
 		"classes":  {"member 2 2 1", "emergency account outside every policy on purpose; each use raises an alert 1 no"},
-		"findings": {"warning 1 person has SMS only <script>alert(1)</script> Ask them."},
+		"parts": {
+			"everyone 1 2 50.0 %", "member 1 2 50.0 %", "<b>Sales</b> 9 90 10.0 % no department given 3 4 75.0 % small 0 0 1 0.0 %", "2 smaller ones are not shown",
+		},
+		"findings": {`warning 1 person has SMS only policy of =HYPERLINK("http://example.com")" onload="x <script>alert(1)</script> Ask them.`},
 		"changes":  {"change members: g1 add <script>alert(1)</script>, =HYPERLINK(\"http://example.com\")\" onload=\"x, Emergency One and 2 more done", "report-only → enabled failed 503", "unknown: the run ended"},
 		"faults":   {"429 3 503 2 crash 1", "audit 2"},
 	} {
@@ -153,6 +170,16 @@ func TestReportSays(t *testing.T) {
 			if !strings.Contains(texts[section], want) {
 				t.Errorf("section %q lacks %q; it says\n%s", section, want, texts[section])
 			}
+		}
+	}
+}
+
+// What is no more, or no longer planned, is not shown as if it were.
+func TestReportLeavesOutThePast(t *testing.T) {
+	page := written(t, small())
+	for _, past := range []string{"was mended", "of an older plan"} {
+		if strings.Contains(page, past) {
+			t.Errorf("the page holds %q", past)
 		}
 	}
 }

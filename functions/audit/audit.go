@@ -21,6 +21,7 @@ import (
 	"slices"
 	"time"
 
+	"sallyport/functions/audit/export"
 	"sallyport/shared/archive"
 	"sallyport/shared/job"
 	"sallyport/shared/rollout"
@@ -189,7 +190,13 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 		SecurityDefaults: r.dir.SecurityDefaults, Missing: r.missing(), Granted: granted,
 	}
 	assessor, tally := rollout.NewAssessor(cfg, r.dir, at), rollout.NewTally(cfg, r.dir, at)
+	day := rollout.DateOf(at.In(cfg.Location()))
 	out := &changes{table: a.Table, tenant: cfg.Tenant}
+	sheet, err := newNightly()
+	if err != nil {
+		return err
+	}
+	defer sheet.close()
 	gone := func(account rollout.Account) error { return out.remove(ctx, account.ID) }
 	for one, err := range r.readings(ctx, gone) {
 		if err != nil {
@@ -199,17 +206,20 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 		tally.Add(account)
 		run.Accounts++
 		run.Legacy = append(run.Legacy, one.Legacy[:min(len(one.Legacy), rollout.MostLegacy-len(run.Legacy))]...)
-		if err := errors.Join(out.account(ctx, one.Before, account), out.observed(ctx, one.Observed)); err != nil {
+		err = errors.Join(out.account(ctx, one.Before, account), out.observed(ctx, one.Observed), sheet.rows.Write(export.RowOf(cfg, account, day)))
+		if err != nil {
 			return err
 		}
 	}
 	if err := out.flush(ctx, 0); err != nil {
 		return err
 	}
-	day := rollout.DateOf(at.In(cfg.Location()))
 	run.Coverage, run.Findings = tally.Coverage(), tally.Findings(previous.Findings)
 	choice := rollout.ChooseMethod(cfg, announced, run.Plans, run.Coverage, day)
 	run.Method, run.MethodReason, run.MethodAdvice = choice.Method, choice.Reason, choice.Advice
+	if err := sheet.keep(ctx, a.Archive, cfg.Tenant, day, export.SummaryOf(run.Coverage, run.Findings, run.Missing)); err != nil {
+		return err
+	}
 	if err := a.Table.PutCoverage(ctx, cfg.Tenant, rollout.CoveragePoint{Day: day, Coverage: run.Coverage}); err != nil {
 		return fmt.Errorf("save the coverage: %w", err)
 	}

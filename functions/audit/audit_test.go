@@ -1,7 +1,9 @@
 package audit_test
 
 import (
+	"compress/gzip"
 	"context"
+	"encoding/csv"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"sallyport/functions/audit"
+	"sallyport/functions/audit/export"
 	"sallyport/infra/local/rehearsal"
 	"sallyport/infra/local/tenant"
 	"sallyport/shared/archive"
@@ -261,5 +264,76 @@ func TestAuditWithoutLicence(t *testing.T) {
 	}
 	if all := strings.Join(missing, " "); !strings.Contains(all, "userRegistrationDetails") || !strings.Contains(all, "signInActivity") {
 		t.Errorf("missing = %q, want the report and the activity named", all)
+	}
+}
+
+// The night's export is kept: a line for every account, under its day.
+func TestExportIsKept(t *testing.T) {
+	b := newBench(t)
+	if err := b.run(); err != nil {
+		t.Fatal(err)
+	}
+	day := rollout.DateOf(b.clock.Now().In(b.cfg.Location()))
+	source, err := b.archive.Open(t.Context(), archive.Name(b.cfg.Tenant, archive.KindExport, day.String()+".csv.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpacked, err := gzip.NewReader(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(unpacked).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, accounts := b.outcome(t)
+	if len(rows) != len(accounts)+1 || len(rows[0]) != len(export.Columns()) {
+		t.Fatalf("%d lines of %d columns, want %d of %d", len(rows), len(rows[0]), len(accounts)+1, len(export.Columns()))
+	}
+	for i, a := range accounts {
+		if rows[i+1][0] != a.ID {
+			t.Fatalf("line %d is about %s, want %s", i+1, rows[i+1][0], a.ID)
+		}
+	}
+}
+
+// writes counts what is written to the table.
+type writes struct {
+	store.Table
+	items int
+}
+
+func (w *writes) Write(ctx context.Context, items ...store.Write) error {
+	w.items += len(items)
+	return w.Table.Write(ctx, items...)
+}
+
+func (w *writes) Batch(ctx context.Context, items []store.Write) error {
+	w.items += len(items)
+	return w.Table.Batch(ctx, items)
+}
+
+// A second audit of a tenant in which nothing happened writes as many items as
+// it would of any other.
+func TestUnchangedTenantCostsNoWrites(t *testing.T) {
+	b := newBench(t)
+	counting := &writes{Table: store.NewMemory()}
+	b.table = store.New(counting)
+	b.audit.Table = b.table
+	if err := b.table.PutConfig(t.Context(), b.cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.run(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.tenant.Users()); counting.items < n {
+		t.Fatalf("the first audit wrote %d items of %d accounts", counting.items, n)
+	}
+	counting.items = 0
+	if err := b.run(); err != nil {
+		t.Fatal(err)
+	}
+	if counting.items != 2 { // the coverage of the day, and the audit itself
+		t.Errorf("the second audit wrote %d items, want 2", counting.items)
 	}
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,7 +115,7 @@ func (w workspace) save(ctx context.Context, name string, what any) error {
 	if err != nil {
 		return fmt.Errorf("keep %s of the audit: %w", name, err)
 	}
-	if err := w.archive.Put(ctx, w.prefix+name, text); err != nil {
+	if err := w.archive.Put(ctx, w.prefix+name, bytes.NewReader(text)); err != nil {
 		return fmt.Errorf("keep %s of the audit: %w", name, err)
 	}
 	return nil

@@ -13,16 +13,9 @@ import (
 	"iter"
 	"slices"
 	"strings"
-)
 
-// Archive keeps objects while an audit runs, and its export for good.
-type Archive interface {
-	Put(ctx context.Context, name string, content []byte) error
-	// Open answers archive.ErrNotFound where there is no such object.
-	Open(ctx context.Context, name string) (io.ReadCloser, error)
-	List(ctx context.Context, prefix string) ([]string, error)
-	Delete(ctx context.Context, names ...string) error
-}
+	"sallyport/shared/archive"
+)
 
 // record is a row of a listing on its way through the archive, under the id of
 // the account that it is about.
@@ -48,7 +41,7 @@ func newRecord(account string, value any) (record, error) {
 // read together as one listing in that order, one row of each in memory: so
 // listings are joined whatever their size.
 type spool struct {
-	archive Archive
+	archive archive.Archive
 	prefix  string
 }
 
@@ -89,7 +82,7 @@ func (s spool) put(ctx context.Context, sheet string, rows iter.Seq2[record, err
 	if err := packed.Close(); err != nil {
 		return err
 	}
-	return s.archive.Put(ctx, s.prefix+sheet, content.Bytes())
+	return s.archive.Put(ctx, s.prefix+sheet, bytes.NewReader(content.Bytes()))
 }
 
 // unite puts sheets together into one.

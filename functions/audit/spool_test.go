@@ -86,7 +86,7 @@ func TestDamagedSheet(t *testing.T) {
 	last[len(last)-6] ^= 1 // in the checksum
 	for name, content := range map[string][]byte{"half": whole[:len(whole)/2], "without its end": whole[:len(whole)-8], "another checksum": last, "empty": {}, "something else": []byte("{}")} {
 		t.Run(name, func(t *testing.T) {
-			if err := w.archive.Put(t.Context(), w.prefix+"users/1", content); err != nil {
+			if err := w.archive.Put(t.Context(), w.prefix+"users/1", bytes.NewReader(content)); err != nil {
 				t.Fatal(err)
 			}
 			n, err := count(t.Context(), w.spool, "users/1")

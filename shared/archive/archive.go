@@ -30,8 +30,9 @@ var (
 
 // Archive keeps objects by name. It is safe for concurrent use.
 type Archive interface {
-	// Put keeps an object, in place of the one of that name if there is one.
-	Put(ctx context.Context, name string, content []byte) error
+	// Put keeps an object, in place of the one of that name if there is one: the
+	// content from where it stands to its end. It may be read more than once.
+	Put(ctx context.Context, name string, content io.ReadSeeker) error
 	// Open reads an object from its beginning; the caller closes it. Content that
 	// ends early is an error of Read and never a short object. ErrNotFound if
 	// there is no object of that name.

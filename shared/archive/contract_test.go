@@ -69,7 +69,7 @@ func ok(t *testing.T, err error) {
 
 func put(t *testing.T, a archive.Archive, name, content string) {
 	t.Helper()
-	ok(t, a.Put(t.Context(), name, []byte(content)))
+	ok(t, a.Put(t.Context(), name, bytes.NewReader([]byte(content))))
 }
 
 // read returns a whole object, or the error of the first step that fails.
@@ -112,7 +112,7 @@ func objectReadsBackAsWritten(t *testing.T, a archive.Archive) {
 
 func keptIsACopy(t *testing.T, a archive.Archive) {
 	content := []byte("before")
-	ok(t, a.Put(t.Context(), page("1"), content))
+	ok(t, a.Put(t.Context(), page("1"), bytes.NewReader(content)))
 	copy(content, "after!")
 	has(t, a, page("1"), "before")
 }
@@ -197,7 +197,7 @@ func noNameIsRefused(t *testing.T, a archive.Archive) {
 		archive.Name("", archive.KindPage, "1"), archive.Name(contoso, "", "1"), page(), page(""), page("run", ""),
 	} {
 		_, opened := a.Open(t.Context(), name)
-		for verb, err := range map[string]error{"put": a.Put(t.Context(), name, nil), "open": opened, "delete": a.Delete(t.Context(), page("1"), name)} {
+		for verb, err := range map[string]error{"put": a.Put(t.Context(), name, bytes.NewReader(nil)), "open": opened, "delete": a.Delete(t.Context(), page("1"), name)} {
 			if !errors.Is(err, archive.ErrName) {
 				t.Errorf("%s %.50q: %v, want ErrName", verb, name, err)
 			}
@@ -217,7 +217,7 @@ func cancelledDoesNothing(t *testing.T, a archive.Archive) {
 	cancel()
 	_, opened := a.Open(ctx, page("1"))
 	names, listed := a.List(ctx, archive.Prefix(contoso, archive.KindPage))
-	for verb, err := range map[string]error{"put": a.Put(ctx, page("1"), []byte("y")), "open": opened, "list": listed, "delete": a.Delete(ctx, page("1"))} {
+	for verb, err := range map[string]error{"put": a.Put(ctx, page("1"), bytes.NewReader([]byte("y"))), "open": opened, "list": listed, "delete": a.Delete(ctx, page("1"))} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v, want context.Canceled", verb, err)
 		}
@@ -234,7 +234,7 @@ func manyAtOnce(t *testing.T, a archive.Archive) {
 	for i := range 20 {
 		all.Go(func() {
 			name, content := page("own", fmt.Sprint(i)), strings.Repeat(fmt.Sprint(i), 5000)
-			err := a.Put(t.Context(), name, []byte(content))
+			err := a.Put(t.Context(), name, bytes.NewReader([]byte(content)))
 			got, readErr := read(t.Context(), a, name)
 			if err := errors.Join(err, readErr); err != nil || got != content {
 				t.Errorf("read %d bytes, error %v, want the %d written", len(got), err, len(content))
@@ -257,7 +257,7 @@ func oneNameAtOnce(t *testing.T, a archive.Archive) {
 	var all sync.WaitGroup
 	for content := range whole {
 		all.Go(func() {
-			err := a.Put(t.Context(), page("shared"), []byte(content))
+			err := a.Put(t.Context(), page("shared"), bytes.NewReader([]byte(content)))
 			got, readErr := read(t.Context(), a, page("shared"))
 			if err := errors.Join(err, readErr); err != nil || !whole[got] {
 				t.Errorf("read %d bytes that nobody wrote, error %v", len(got), err)
@@ -270,7 +270,7 @@ func oneNameAtOnce(t *testing.T, a archive.Archive) {
 
 func largeInSmallMouthfuls(t *testing.T, a archive.Archive) {
 	content := bytes.Repeat([]byte("0123456789abcde\n"), 1<<16)
-	ok(t, a.Put(t.Context(), page("large"), content))
+	ok(t, a.Put(t.Context(), page("large"), bytes.NewReader(content)))
 	r, err := a.Open(t.Context(), page("large"))
 	ok(t, err)
 	defer r.Close()

@@ -32,7 +32,7 @@ func NewFolder(dir string) (Archive, error) {
 	return folder{root}, nil
 }
 
-func (f folder) Put(ctx context.Context, name string, content []byte) error {
+func (f folder) Put(ctx context.Context, name string, content io.ReadSeeker) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -58,12 +58,12 @@ func (f folder) Put(ctx context.Context, name string, content []byte) error {
 }
 
 // write makes a file and sees it on the disk, so that what is renamed is whole.
-func (f folder) write(name string, content []byte) error {
+func (f folder) write(name string, content io.ReadSeeker) error {
 	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(content)
+	_, err = io.Copy(file, content)
 	if err == nil {
 		err = file.Sync()
 	}

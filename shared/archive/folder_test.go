@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,7 +25,7 @@ func TestFolderWritesAsAWholeOrNotAtAll(t *testing.T) {
 	dir := t.TempDir()
 	a := folder(t, dir)
 	put(t, a, page("1", "2"), "x")
-	if err := a.Put(t.Context(), page("1"), []byte("y")); err == nil {
+	if err := a.Put(t.Context(), page("1"), bytes.NewReader([]byte("y"))); err == nil {
 		t.Error("an object took the place of a folder")
 	}
 	has(t, a, page("1", "2"), "x")
@@ -44,7 +45,7 @@ func TestFolderDoesNotFollowLinksOut(t *testing.T) {
 	if got, err := read(t.Context(), a, page("link", "secret")); err == nil {
 		t.Errorf("read %q from outside of the folder", got)
 	}
-	if err := a.Put(t.Context(), page("link", "written"), nil); err == nil {
+	if err := a.Put(t.Context(), page("link", "written"), bytes.NewReader(nil)); err == nil {
 		t.Error("wrote outside of the folder")
 	}
 	if err := a.Delete(t.Context(), page("link", "secret")); err == nil {

@@ -20,16 +20,20 @@ type memory struct {
 // NewMemory returns an empty archive in memory, for rehearsals and tests.
 func NewMemory() Archive { return &memory{objects: map[string][]byte{}} }
 
-func (m *memory) Put(ctx context.Context, name string, content []byte) error {
+func (m *memory) Put(ctx context.Context, name string, content io.ReadSeeker) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("archive: write %s: %w", name, err)
 	}
+	own, err := io.ReadAll(content)
+	if err != nil {
+		return fmt.Errorf("archive: write %s: %w", name, err)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.objects[name] = bytes.Clone(content)
+	m.objects[name] = own
 	return nil
 }
 

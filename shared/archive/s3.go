@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,11 +41,11 @@ func NewS3(client S3Client, bucketName string) Archive { return bucket{client, b
 func pathStyle(o *s3.Options) { o.UsePathStyle = true }
 
 // Put sends the object with its checksum, which S3 compares before it keeps it.
-func (b bucket) Put(ctx context.Context, name string, content []byte) error {
+func (b bucket) Put(ctx context.Context, name string, content io.ReadSeeker) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	in := &s3.PutObjectInput{Bucket: &b.name, Key: &name, Body: bytes.NewReader(content)}
+	in := &s3.PutObjectInput{Bucket: &b.name, Key: &name, Body: content}
 	if _, err := b.client.PutObject(ctx, in, pathStyle); err != nil {
 		return fmt.Errorf("archive: write %s: %w", name, err)
 	}

@@ -131,7 +131,7 @@ type faultyArchive struct {
 	faults *faults
 }
 
-func (a faultyArchive) Put(ctx context.Context, name string, content []byte) error {
+func (a faultyArchive) Put(ctx context.Context, name string, content io.ReadSeeker) error {
 	if err := a.faults.fail("archive write"); err != nil {
 		return err
 	}

@@ -233,6 +233,16 @@ func TestTenantFindings(t *testing.T) {
 		{"for some", rollout.Directory{MethodsPolicy: methods(authenticator("enabled", []string{"g2", "g1"}, nil))}, "methods-policy-forbids", "MicrosoftAuthenticator is only for g1, g2"},
 		{"for nobody", rollout.Directory{MethodsPolicy: methods(authenticator("enabled", nil, nil))}, "methods-policy-forbids", "MicrosoftAuthenticator is only for nobody"},
 		{"not for some", rollout.Directory{MethodsPolicy: methods(authenticator("enabled", everybody, []string{"g1"}))}, "methods-policy-forbids", "MicrosoftAuthenticator is not for g1"},
+		{
+			"not for many",
+			rollout.Directory{MethodsPolicy: methods(authenticator("enabled", everybody, strings.Split("abcdefghijklmnopqrstuvwxyz", "")))},
+			"methods-policy-forbids", "MicrosoftAuthenticator is not for a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t and more",
+		},
+		{
+			"a state of any length",
+			rollout.Directory{MethodsPolicy: methods(authenticator(strings.Repeat("x", 5000), everybody, nil))},
+			"methods-policy-forbids", "MicrosoftAuthenticator is " + strings.Repeat("x", 3200-len("MicrosoftAuthenticator is ")),
+		},
 		{"a campaign by Microsoft", rollout.Directory{MethodsPolicy: campaign("default")}, "", ""},
 		{"a campaign for what is enabled", rollout.Directory{MethodsPolicy: campaign("enabled", "microsoftAuthenticator")}, "", ""},
 		{"a campaign that is off", rollout.Directory{MethodsPolicy: campaign("disabled", "fido2")}, "campaign-odd", "the campaign is disabled"},

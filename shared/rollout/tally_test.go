@@ -135,6 +135,25 @@ func TestTallyInAnyOrder(t *testing.T) {
 	}
 }
 
+// TestEvidenceSaysThatThereIsMore: what is left out is not passed over.
+func TestEvidenceSaysThatThereIsMore(t *testing.T) {
+	strange := func(n int) rollout.Account {
+		return like(fmt.Sprint("u", n), func(a *rollout.Account) { a.Methods = []string{fmt.Sprintf("method %02d", n)} })
+	}
+	var accounts []rollout.Account
+	for n := range 21 {
+		f := tallied(rollout.Config{}, rollout.Directory{}, time.Time{}, accounts...)["unknown-method"]
+		if strings.Contains(f.Evidence, "and more") {
+			t.Errorf("%d methods are all named: %s", n, f.Evidence)
+		}
+		accounts = append(accounts, strange(n))
+	}
+	f := tallied(rollout.Config{}, rollout.Directory{}, time.Time{}, accounts...)["unknown-method"]
+	if !strings.HasSuffix(f.Evidence, "method 19; and more") {
+		t.Errorf("21 methods: %s", f.Evidence)
+	}
+}
+
 // TestSmsVoiceEnds: the day is in the finding that people plan by.
 func TestSmsVoiceEnds(t *testing.T) {
 	weak := like("weak", func(a *rollout.Account) { a.Strength = rollout.StrengthWeak })

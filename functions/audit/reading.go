@@ -251,6 +251,8 @@ func readDirectory(ctx context.Context, g Graph, now time.Time) (rollout.Directo
 	// are, and they come whole beside the error that says so.
 	if dir.RoleAssignments, err = g.RoleAssignments(ctx, true); err != nil && (len(dir.RoleAssignments) == 0 || !errors.Is(err, graph.ErrNoLicence)) {
 		return fail("the role assignments", err)
+	} else if err != nil {
+		miss("roleEligibilityScheduleInstances", "no Privileged Identity Management", "who may become an administrator on request is not known")
 	}
 	if dir.RoleDefinitions, err = g.RoleDefinitions(ctx); err != nil {
 		return fail("the role definitions", err)

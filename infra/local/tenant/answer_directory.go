@@ -14,8 +14,19 @@ func unlicensed() answer {
 	return problem(http.StatusForbidden, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
 }
 
+// organizationProperties are those of the type organization that may be
+// selected, whether or not a folder's organisation has them.
+// Source: https://learn.microsoft.com/graph/api/resources/organization
+var organizationProperties = []string{
+	"id", "displayName", "verifiedDomains", "preferredLanguage", "countryLetterCode", "country", "city", "state", "street", "postalCode",
+	"assignedPlans", "provisionedPlans", "businessPhones", "createdDateTime", "deletedDateTime", "defaultUsageLocation", "directorySizeQuota",
+	"isMultipleDataLocationsForServicesEnabled", "marketingNotificationEmails", "onPremisesLastSyncDateTime", "onPremisesSyncEnabled",
+	"onPremisesSyncStatus", "partnerTenantType", "privacyProfile", "securityComplianceNotificationMails", "securityComplianceNotificationPhones",
+	"technicalNotificationMails", "tenantType", "mobileDeviceManagementAuthority",
+}
+
 func (t *Tenant) getOrganization(c *call) answer {
-	return t.list(c, listing{context: "organization", rows: []Object{t.organization}, pageOf: 100, most: 100})
+	return t.list(c, listing{context: "organization", rows: []Object{t.organization}, properties: organizationProperties, pageOf: 100, most: 100})
 }
 
 func (t *Tenant) getSKUs(c *call) answer {

@@ -11,8 +11,18 @@ var groupFilters = map[string]string{
 	"securityEnabled": "eq", "mailEnabled": "eq", "isAssignableToRole": "eq", "createdDateTime": "eq ge le",
 }
 
+// groupProperties are those of the type group that may be selected, whether or
+// not the groups of a folder have them.
+// Source: https://learn.microsoft.com/graph/api/resources/group
+var groupProperties = []string{
+	"id", "displayName", "description", "visibility", "mail", "mailNickname", "mailEnabled", "securityEnabled", "groupTypes", "isAssignableToRole",
+	"membershipRule", "membershipRuleProcessingState", "classification", "createdDateTime", "deletedDateTime", "expirationDateTime", "renewedDateTime",
+	"onPremisesSyncEnabled", "onPremisesDomainName", "onPremisesSamAccountName", "onPremisesSecurityIdentifier", "preferredDataLocation",
+	"preferredLanguage", "proxyAddresses", "resourceBehaviorOptions", "resourceProvisioningOptions", "securityIdentifier", "theme", "uniqueName",
+}
+
 func (t *Tenant) listGroups(c *call) answer {
-	return t.list(c, listing{context: "groups", rows: t.groups.all(), filters: groupFilters, pageOf: 100, most: 999})
+	return t.list(c, listing{context: "groups", rows: t.groups.all(), properties: groupProperties, filters: groupFilters, pageOf: 100, most: 999})
 }
 
 func (t *Tenant) theGroup(c *call) (Object, answer) {
@@ -28,7 +38,7 @@ func (t *Tenant) getGroup(c *call) answer {
 	if a.status != 0 {
 		return a
 	}
-	l := listing{context: "groups", rows: []Object{g}}
+	l := listing{context: "groups", rows: []Object{g}, properties: groupProperties}
 	if a := l.refuse(c.query); a.status != 0 {
 		return a
 	}

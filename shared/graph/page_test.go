@@ -343,3 +343,42 @@ func TestASignInOfAPageMustHaveATime(t *testing.T) {
 		t.Errorf("got %+v, %v", page, err)
 	}
 }
+
+// A word that Microsoft adds tomorrow comes through as it is, and never as one
+// that is known today.
+func TestUnknownWordsComeThrough(t *testing.T) {
+	tn := newTenant(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/users"):
+			ok(`{"value":[{"id":"1","userType":"Visitor","creationType":"Teleport","externalUserState":"Paused"}]}`)(w, r)
+		case strings.HasSuffix(r.URL.Path, "/userRegistrationDetails"):
+			ok(`{"value":[{"id":"1","methodsRegistered":["brainWave","mobilePhone"]}]}`)(w, r)
+		default:
+			ok(`{"value":[{"id":"1","createdDateTime":"2026-12-01T08:00:00Z","clientAppUsed":"Telepathy","conditionalAccessStatus":"perhaps",
+				"appliedConditionalAccessPolicies":[{"id":"p","result":"reportOnlyMaybe"}]}]}`)(w, r)
+		}
+	})
+	users, err := tn.UsersPage(t.Context(), false, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := users.Rows[0]
+	if diff := cmp.Diff([]string{"Visitor", "Teleport", "Paused"}, []string{u.UserType, u.CreationType, u.ExternalUserState}); diff != "" {
+		t.Error(diff)
+	}
+	registrations, err := tn.RegistrationsPage(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"brainWave", "mobilePhone"}, registrations.Rows[0].Methods); diff != "" {
+		t.Error(diff)
+	}
+	signIns, err := tn.SignInsPage(t.Context(), graph.SignInQuery{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := signIns.Rows[0]
+	if s.ClientAppUsed != "Telepathy" || s.CAStatus != "perhaps" || s.Applied[0].Result != "reportOnlyMaybe" {
+		t.Errorf("got %+v", s)
+	}
+}

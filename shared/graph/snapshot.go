@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,12 +25,13 @@ type RawListing struct {
 // RawListings are the listings of a snapshot that are read by one address each.
 // The sign-in log is read from since on. Every request is a GET.
 func RawListings(premium bool, since time.Time) []RawListing {
-	userProperties := "id,userPrincipalName,displayName,mail,otherMails,userType,accountEnabled,onPremisesSyncEnabled,assignedLicenses,preferredLanguage,usageLocation,department,creationType,externalUserState,createdDateTime"
-	users := RawListing{Name: "users", path: "users", api: apiUsers(), query: url.Values{"$select": {userProperties}, "$top": {"999"}}}
+	properties, top := userProperties(), usersPage
+	about := apiUsers()
 	if premium {
-		users.api = apiUsersWithActivity()
-		users.query = url.Values{"$select": {userProperties + ",signInActivity"}, "$top": {"500"}}
+		properties, top = append(properties, "signInActivity"), usersPageWithActivity
+		about = apiUsersWithActivity()
 	}
+	users := RawListing{Name: "users", path: "users", api: about, query: url.Values{"$select": {strings.Join(properties, ",")}, "$top": {strconv.Itoa(top)}}}
 	return []RawListing{
 		users,
 		{Name: "organization", path: "organization", api: apiOrganization()},

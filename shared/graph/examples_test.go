@@ -316,8 +316,10 @@ func methodsPolicyExample(t *testing.T, name string) {
 	want := rollout.MethodsPolicy{
 		Read: true,
 		Methods: []rollout.MethodConfiguration{
-			{ID: "Fido2", State: "disabled", Include: everybody}, {ID: "MicrosoftAuthenticator", State: "disabled", Include: everybody},
-			{ID: "Sms", State: "enabled", Include: everybody}, {ID: "TemporaryAccessPass", State: "disabled", Include: everybody},
+			{ID: "Fido2", State: "disabled", Include: everybody},
+			{ID: "MicrosoftAuthenticator", State: "disabled", Include: everybody},
+			{ID: "Sms", State: "enabled", Include: everybody},
+			{ID: "TemporaryAccessPass", State: "disabled", Include: everybody},
 			{ID: "Email", State: "enabled"},
 		},
 		Campaign: rollout.Campaign{State: "default", Methods: []string{"microsoftAuthenticator"}, Include: everybody},

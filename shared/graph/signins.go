@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -122,9 +121,8 @@ func (c *Client) SignIns(ctx context.Context, q SignInQuery, page func([]rollout
 		if err == nil {
 			return nil
 		}
-		// After some twenty minutes Graph forgets where a reading was and answers
-		// 400. The log comes newest first, so it goes on at the oldest row seen.
-		if statusOf(err) != http.StatusBadRequest || l.rows == 0 || !reading.ordered || !reading.progress(&q) {
+		// After some twenty minutes Graph forgets where a reading was. The log comes newest first, so it goes on at the oldest row seen.
+		if !expired(err) || l.rows == 0 || !reading.ordered || !reading.progress(&q) {
 			return reading.ended(about.api, err)
 		}
 	}

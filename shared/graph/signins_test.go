@@ -100,13 +100,14 @@ func TestSignInsRefusesARowWithoutIDOrTime(t *testing.T) {
 // log is a sign-in log of one row a minute, newest first, whose skip tokens
 // expire after so many pages.
 func expiringLog(t *testing.T, rows, size, pagesPerToken int, order func(int) int) http.HandlerFunc {
-	read := 0
+	read, expiries := 0, 0
 	return func(w http.ResponseWriter, r *http.Request) {
 		at := func(i int) time.Time { return start().Add(-time.Duration(order(i)/2) * time.Minute) }
 		from := 0
 		if s := r.URL.Query().Get("$skiptoken"); s != "" {
 			if read++; read >= pagesPerToken {
-				failure(400, "BadRequest")(w, r)
+				expiries++
+				failure([]int{400, 410}[expiries%2], "UnknownError")(w, r) // either has been seen
 				return
 			}
 			fmt.Sscan(s, &from)

@@ -25,6 +25,7 @@ type pkg struct {
 const (
 	graphModels = "github.com/microsoftgraph/"
 	azure       = "github.com/Azure/"
+	excel       = "github.com/xuri"
 )
 
 // rules are what a package may not link, and why. Prefixes of import paths.
@@ -46,6 +47,11 @@ var rules = []struct {
 		[]string{"sallyport/functions", "sallyport/shared"},
 		[]string{"sallyport/infra"},
 		"the functions know no local mode: every end point comes from the environment",
+	},
+	{
+		[]string{"sallyport/functions", "sallyport/shared"},
+		[]string{excel},
+		"excelize adds 8 MB to a bootstrap, and every cold start would read them: the nightly export is JSON and CSV",
 	},
 	{
 		[]string{"sallyport/shared"},
@@ -111,6 +117,23 @@ func TestNobodyLinksTheRootOfTheGraphSDK(t *testing.T) {
 	for _, p := range list(t) {
 		if slices.Contains(p.Deps, root) && within(p.ImportPath, "sallyport") {
 			t.Errorf("%s links %s: import the sub-packages that are used", p.ImportPath, root)
+		}
+	}
+}
+
+// TestOneRoomKnowsExcel: workbooks are written in one package, so that the next
+// program that has no need of them does not link them by the way.
+func TestOneRoomKnowsExcel(t *testing.T) {
+	const room = "sallyport/infra/sallyport/sheet"
+	all := list(t)
+	if !slices.Contains(all[room].Deps, excel+"/excelize/v2") {
+		t.Fatalf("%s does not link %s: nothing would be proven", room, excel)
+	}
+	for _, p := range all {
+		for _, direct := range p.Imports {
+			if within(p.ImportPath, "sallyport") && p.ImportPath != room && within(direct, excel) {
+				t.Errorf("%s imports %s: workbooks are the matter of %s", p.ImportPath, direct, room)
+			}
 		}
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"sallyport/functions/audit/export"
 	"sallyport/infra/local/rehearsal"
+	"sallyport/infra/sallyport/sheet"
 	"sallyport/shared/job"
 	"sallyport/shared/rollout"
 )
@@ -20,9 +23,12 @@ func auditVerb() verb {
 		summary: "show what every account of a tenant is, and how many are capable of MFA",
 		about: `Judges a folder made by "sallyport snapshot" as the nightly audit would: each
 account's class with the rule that gave it, whether it is registered and
-capable, and what demands MFA of it today. Nothing is written.`,
+capable, and what demands MFA of it today. Nothing is written but --out FILE,
+which names people: its owner alone may read it. What stands in each column is
+said in infra/docs/audit-export.md.`,
 		examples: []string{
 			"sallyport audit --tenant snapshot/ --config rollout.yaml",
+			"sallyport audit --tenant snapshot/ --format xlsx --out audit.xlsx",
 			"sallyport audit --tenant snapshot/ --json | jq '.accounts[] | select(.capable == false)'",
 		},
 		prepare: func(f *flag.FlagSet) action {
@@ -30,48 +36,49 @@ capable, and what demands MFA of it today. Nothing is written.`,
 			f.StringVar(&a.tenant, "tenant", "", "a `folder` made by snapshot")
 			f.StringVar(&a.config, "config", "", "a rollout.yaml `FILE`; empty: a proposed one")
 			f.StringVar(&a.at, "at", "", "judge as of this `day`, YYYY-MM-DD; empty: today")
+			f.StringVar(&a.format, "format", "", "table, csv, json or xlsx; empty: as --out `FORMAT` ends, else table")
+			f.StringVar(&a.out, "out", "", "write to this `FILE`, once it is whole; empty or -: to stdout")
 			return a.run
 		},
 	}
 }
 
-type auditor struct{ tenant, config, at string }
+type auditor struct{ tenant, config, at, format, out string }
 
-// audited is what `sallyport audit --json` answers. A null is not known.
-type audited struct {
-	Tenant   rollout.TenantID      `json:"tenant"`
-	Accounts []auditedAccount      `json:"accounts"`
-	Coverage auditedCoverage       `json:"coverage"`
-	Findings []rollout.Finding     `json:"findings"`
-	Missing  []rollout.MissingData `json:"missing"`
-}
+// formats are what an audit can be written as.
+func formats() []string { return []string{"table", "csv", "json", "xlsx"} }
 
-type auditedAccount struct {
-	ID                string               `json:"id"`
-	UserPrincipalName string               `json:"userPrincipalName"`
-	Class             rollout.Class        `json:"class"`
-	Rule              string               `json:"rule"`
-	Evidence          string               `json:"evidence"`
-	Counts            bool                 `json:"counts"`
-	Registered        *bool                `json:"registered"`
-	Capable           *bool                `json:"capable"`
-	Weak              *bool                `json:"weak"`
-	Enforced          rollout.Demand       `json:"enforced"`
-	DemandedBy        []string             `json:"demandedBy"`
-	NarrowedBy        []rollout.NarrowedBy `json:"narrowedBy"`
-	Methods           []string             `json:"methods"`
-}
-
-type auditedCoverage struct {
-	Numerator   int                   `json:"numerator"`
-	Denominator int                   `json:"denominator"`
-	Percent     float64               `json:"percent"`
-	PerClass    map[rollout.Class]int `json:"perClass"`
+// choose settles the format: --json is --format json, and without either the end
+// of the file's name says it.
+func (a *auditor) choose(asJSON bool) error {
+	if a.out == "-" {
+		a.out = ""
+	}
+	ending := strings.TrimPrefix(strings.ToLower(filepath.Ext(a.out)), ".")
+	switch {
+	case asJSON && a.format != "" && a.format != "json":
+		return usageError{fmt.Sprintf("--json and --format %s are two formats; choose one", a.format)}
+	case asJSON:
+		a.format = "json"
+	case a.format == "" && slices.Contains(formats(), ending):
+		a.format = ending
+	case a.format == "":
+		a.format = "table"
+	case !slices.Contains(formats(), a.format):
+		return usageError{fmt.Sprintf("--format %s: expected one of %s", a.format, strings.Join(formats(), ", "))}
+	}
+	if a.format == "xlsx" && a.out == "" {
+		return usageError{"--format xlsx needs a file: a workbook is nothing for a terminal; add --out audit.xlsx"}
+	}
+	return nil
 }
 
 func (a *auditor) run(ctx context.Context, s session) error {
 	if len(s.operands) > 0 {
 		return usageError{fmt.Sprintf("unexpected %q", s.operands[0])}
+	}
+	if err := a.choose(s.json); err != nil {
+		return err
 	}
 	if a.tenant == "" {
 		return usageError{"--tenant names no folder; make one with sallyport snapshot --out DIR"}
@@ -84,6 +91,18 @@ func (a *auditor) run(ctx context.Context, s session) error {
 		}
 		now = day.At(2, 0, time.UTC)
 	}
+	if a.out == "" {
+		return a.judge(ctx, s, now, s.stdout)
+	}
+	file, err := newOutFile(a.out)
+	if err != nil {
+		return err
+	}
+	return file.keep(a.judge(ctx, s, now, file))
+}
+
+// judge reads the tenant, judges it and writes what it found.
+func (a *auditor) judge(ctx context.Context, s session, now time.Time, to io.Writer) error {
 	clock := rehearsal.NewClock(now)
 	t, err := loadTenant(s, a.tenant, 1, clock)
 	if err != nil {
@@ -100,88 +119,26 @@ func (a *auditor) run(ctx context.Context, s session) error {
 		return err
 	}
 	accounts, findings := rollout.Assess(cfg, dir, readings, now)
-	answer := newAudited(cfg, accounts, findings, dir.Missing, rollout.DateOf(now.In(cfg.Location())))
-	if s.json {
-		return s.writeJSON(answer)
-	}
-	return answer.write(s)
-}
 
-func newAudited(cfg rollout.Config, accounts []rollout.Account, findings []rollout.Finding, missing []rollout.MissingData, day rollout.Date) audited {
-	c := rollout.CoverageOf(cfg, accounts, day)
-	answer := audited{
-		Tenant: cfg.Tenant, Accounts: []auditedAccount{}, Findings: rollout.Present(findings), Missing: append([]rollout.MissingData{}, missing...),
-		Coverage: auditedCoverage{c.Capable, c.All, c.Percent(), c.Classes},
-	}
-	for _, x := range accounts {
-		row := auditedAccount{
-			ID: x.ID, UserPrincipalName: x.UserPrincipalName, Class: x.Class, Rule: x.Rule, Evidence: x.Evidence,
-			Counts: rollout.Counts(cfg, x, day), Registered: known(x.Registered), Capable: known(x.Capable),
-			Enforced: x.Enforced, DemandedBy: x.DemandedBy, NarrowedBy: x.NarrowedBy, Methods: x.Methods,
-		}
-		if row.Capable != nil {
-			weak := *row.Capable && x.Strength == rollout.StrengthWeak
-			row.Weak = &weak
-		}
-		answer.Accounts = append(answer.Accounts, row)
-	}
-	return answer
-}
-
-// known is a fact as JSON has it: true, false, or null.
-func known(f rollout.Fact) *bool {
-	if f != rollout.Yes && f != rollout.No {
-		return nil
-	}
-	yes := f == rollout.Yes
-	return &yes
-}
-
-// write shows the audit to a person.
-func (a audited) write(s session) error {
-	out := tabwriter.NewWriter(s.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(out, "ACCOUNT\tCLASS\tCOUNTS\tCAPABLE\tENFORCED\tMETHODS")
-	for _, x := range a.Accounts {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(x.UserPrincipalName), x.Class, yesNo(&x.Counts), yesNo(x.Capable), x.Enforced, strings.Join(x.Methods, ", "))
-	}
-	fmt.Fprintf(out, "\n%s: %d of %d who count are capable, %.1f %%\n", a.Tenant, a.Coverage.Numerator, a.Coverage.Denominator, a.Coverage.Percent)
-	for _, class := range rollout.Classes() {
-		if n := a.Coverage.PerClass[class]; n > 0 {
-			fmt.Fprintf(out, "  %s\t%d\n", class, n)
+	today := rollout.DateOf(now.In(cfg.Location()))
+	w := a.writer(to, cfg.Tenant)
+	for _, account := range accounts {
+		if err := w.Write(export.RowOf(cfg, account, today)); err != nil {
+			return err
 		}
 	}
-	for _, f := range a.Findings {
-		fmt.Fprintf(out, "\n%s: %s\n", f.Severity, f.Text)
-		if f.Evidence != "" {
-			fmt.Fprintf(out, "  seen: %s\n", printable(f.Evidence))
-		}
-		fmt.Fprintf(out, "  %s\n", f.Remedy)
-	}
-	for _, m := range a.Missing {
-		fmt.Fprintf(out, "\nnot known: %s (%s): %s\n", m.Listing, m.Reason, m.Consequence)
-	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("write the audit: %w", err)
-	}
-	return nil
+	return w.Close(export.SummaryOf(rollout.CoverageOf(cfg, accounts, today), findings, dir.Missing))
 }
 
-func yesNo(b *bool) string {
-	switch {
-	case b == nil:
-		return "unknown"
-	case *b:
-		return "yes"
+// writer is the one of the chosen format.
+func (a *auditor) writer(to io.Writer, tenant rollout.TenantID) export.Writer {
+	switch a.format {
+	case "csv":
+		return export.CSV(to)
+	case "json":
+		return export.JSON(to, tenant)
+	case "xlsx":
+		return sheet.XLSX(to)
 	}
-	return "no"
-}
-
-// printable keeps what a tenant's names hold from driving the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || slices.Contains([]rune{0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069}, r) {
-			return '?'
-		}
-		return r
-	}, s)
+	return &auditTable{to: to, tenant: tenant}
 }

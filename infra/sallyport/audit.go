@@ -36,7 +36,7 @@ said in infra/docs/audit-export.md.`,
 			f.StringVar(&a.tenant, "tenant", "", "a `folder` made by snapshot")
 			f.StringVar(&a.config, "config", "", "a rollout.yaml `FILE`; empty: a proposed one")
 			f.StringVar(&a.at, "at", "", "judge as of this `day`, YYYY-MM-DD; empty: today")
-			f.StringVar(&a.format, "format", "", "table, csv, json or xlsx; empty: as --out `FORMAT` ends, else table")
+			f.StringVar(&a.format, "format", "", "the `FORMAT`: table, csv, json or xlsx; empty: as FILE ends, else table")
 			f.StringVar(&a.out, "out", "", "write to this `FILE`, once it is whole; empty or -: to stdout")
 			return a.run
 		},

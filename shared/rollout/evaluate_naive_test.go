@@ -352,6 +352,8 @@ func often(t *testing.T, property func(*rapid.T)) {
 	}
 }
 
+// FuzzEvaluator is best run with -fuzzminimizetime 10x: to make a random tenant
+// smaller takes a fuzzer longer than to find the next.
 func FuzzEvaluator(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { evaluatorAgainstTrying(t) }))
 }

@@ -173,7 +173,12 @@ func (r *reading) directory(ctx context.Context) error {
 // missing is what the tenant does not offer, and what follows.
 func (r *reading) missing() []rollout.MissingData {
 	list := slices.Clone(r.dir.Missing)
-	if why := r.progress.of(listManagers).Refused; why != "" {
+	why, n := r.progress.of(listManagers).Refused, r.progress.of(listManagers).Rows
+	if all := r.progress.of(listUsers).Rows; why == "" && n < all {
+		// Graph gives of such a listing what it likes, and does not say so.
+		why = fmt.Sprintf("Graph listed %d of %d accounts", n, all)
+	}
+	if why != "" {
 		list = append(list, rollout.MissingData{Listing: listManagers, Reason: why, Consequence: "a holdout's manager is not known"})
 	}
 	if why := r.progress.of(listMFA).Refused; why != "" {

@@ -65,7 +65,6 @@ func managers(ctx context.Context, r *reading, l *listed) ([]record, string, err
 	if err != nil {
 		return nil, "", err
 	}
-	page.Rows = slices.DeleteFunc(page.Rows, func(m graph.Manager) bool { return m.ManagerID == "" })
 	rows, err := records(page.Rows, func(m graph.Manager) string { return m.UserID })
 	return rows, page.Next, err
 }

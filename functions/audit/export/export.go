@@ -90,10 +90,6 @@ type Finding struct {
 	GoneAt    *time.Time `json:"goneAt"`
 }
 
-// WeakEnds is the day from which Microsoft accepts neither SMS nor voice.
-// Source: https://learn.microsoft.com/entra/identity/authentication/concept-sms-voice-retirement
-func WeakEnds() rollout.Date { return rollout.Date{Year: 2027, Month: time.February, Day: 1} }
-
 // RowOf is the line of an account, as of that day.
 func RowOf(cfg rollout.Config, a rollout.Account, day rollout.Date) Row {
 	r := Row{
@@ -114,7 +110,7 @@ func RowOf(cfg rollout.Config, a rollout.Account, day rollout.Date) Row {
 		weak := *r.Capable && a.Strength == rollout.StrengthWeak
 		r.Weak = &weak
 		if weak {
-			ends := WeakEnds()
+			ends := rollout.SmsVoiceEnds()
 			r.WeakEnds = &ends
 		}
 	}

@@ -14,7 +14,7 @@ MODELS := github.com/microsoftgraph/msgraph-sdk-go/models
 GOLANGCI := $(SALLYPORT_TOOLS)/bin/golangci-lint-v2.15.0
 # Where goroutines share something. Never what links Microsoft's models: with
 # -race they would be compiled once more.
-RACE := ./shared/job ./shared/store ./functions/webhook
+RACE := ./shared/archive ./shared/job ./shared/store ./functions/webhook
 FUNCTIONS := Webhook Breakglass Audit Remind Notify Feedback Enforce Monitor Subscriptions
 
 .DEFAULT_GOAL := help

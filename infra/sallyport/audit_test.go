@@ -120,8 +120,10 @@ func TestAuditTable(t *testing.T) {
 	table := &auditTable{to: &shown, tenant: "contoso.onmicrosoft.com"}
 	long := strings.Repeat("very.", 20) + "long@contoso.com"
 	for _, r := range []export.Row{
-		{UserPrincipalName: "b@contoso.com", Class: rollout.ClassMember}, {UserPrincipalName: "A@contoso.com", Class: rollout.ClassMember},
-		{UserPrincipalName: "z\x1b[2J@contoso.com", Class: rollout.ClassEmergency}, {UserPrincipalName: long, Class: rollout.ClassAdmin},
+		{UserPrincipalName: "b@contoso.com", Class: rollout.ClassMember},
+		{UserPrincipalName: "A@contoso.com", Class: rollout.ClassMember},
+		{UserPrincipalName: "z\x1b[2J@contoso.com", Class: rollout.ClassEmergency},
+		{UserPrincipalName: long, Class: rollout.ClassAdmin},
 	} {
 		if err := table.Write(r); err != nil {
 			t.Fatal(err)

@@ -1,5 +1,5 @@
 // Package emulator starts, for one test, the programs that stand in for AWS:
-// Amazon's own DynamoDB Local, moto (SES, SQS, SNS, STS) and AWS's own Lambda
+// Amazon's own DynamoDB Local, moto (S3, SES, SQS, SNS, STS) and AWS's own Lambda
 // runtime interface emulator. None of them is written here, which is the point:
 // the adapters are tested against somebody else's reading of AWS.
 //
@@ -99,7 +99,8 @@ func DynamoDB(t testing.TB) string {
 }
 
 // AWS starts an empty moto server and returns its end point, which serves every
-// service. It is a second opinion on queues, topics and mail, not on DynamoDB.
+// service. It is a second opinion on buckets, queues, topics and mail, not on
+// DynamoDB. Buckets are spoken to in path style.
 func AWS(t testing.TB) string {
 	t.Helper()
 	moto := Tool(t, "python", "bin", "moto_server")

@@ -71,16 +71,12 @@ func (c *csvWriter) wrap() error {
 // away; a cell that has one of its own gets a second, so that this is exact.
 // Source: https://owasp.org/www-community/attacks/CSV_Injection
 func defuse(cell string) string {
-	if cell == "" {
-		return cell
-	}
-	// A tab or a line break at the beginning may push what follows into a cell of
-	// its own.
-	if cell[0] == '\'' || cell[0] < ' ' {
-		return "'" + cell
-	}
-	first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(cell, blank))
-	if strings.ContainsRune("=+-@＝＋－＠", first) {
+	rest := strings.TrimLeftFunc(cell, blank)
+	first, _ := utf8.DecodeRuneInString(rest)
+	formula := strings.ContainsRune("=+-@＝＋－＠", first)
+	// A tab or a line break before the text may push it into a cell of its own.
+	pushed := strings.ContainsFunc(cell[:len(cell)-len(rest)], unicode.IsControl)
+	if formula || pushed || strings.HasPrefix(cell, "'") {
 		return "'" + cell
 	}
 	return cell

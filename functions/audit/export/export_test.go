@@ -320,6 +320,7 @@ func FuzzCSV(f *testing.F) {
 	}
 	f.Add("\ufeff=1")
 	f.Add("\xff=")
+	f.Add(" \r")
 	f.Fuzz(comesBack)
 }
 

@@ -49,10 +49,8 @@ func newOutFile(name string) (*outFile, error) {
 	}
 	path := name
 	switch info, err := os.Stat(name); {
-	case err == nil && info.IsDir():
-		return fail(errors.New("it is a folder"))
-	case err == nil && !info.Mode().IsRegular(): // what is kept would take the place of a device
-		return fail(errors.New("it is no regular file; without --out the answer goes to stdout"))
+	case err == nil && !info.Mode().IsRegular(): // a folder; or a device, whose place the file would take
+		return fail(errors.New("it is no regular file"))
 	case err == nil:
 		if path, err = filepath.EvalSymlinks(name); err != nil {
 			return fail(err)

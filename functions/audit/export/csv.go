@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bufio"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -14,49 +15,38 @@ import (
 // machine's code page, and no name from Tokyo survives.
 const byteOrderMark = "\ufeff"
 
-type csvWriter struct {
-	to  *csv.Writer
-	err error
-}
+type csvWriter struct{ to *csv.Writer }
 
 // CSV writes the accounts as a sheet that Excel and LibreOffice open as it is:
 // UTF-8 with a byte order mark, commas, the header first, RFC 4180. There is no
 // place in it for the summary.
 func CSV(w io.Writer) Writer {
-	_, err := io.WriteString(w, byteOrderMark)
-	c := &csvWriter{to: csv.NewWriter(w), err: err}
-	c.write(Columns())
+	// The buffer keeps the first error and says it again at every write.
+	buffer := bufio.NewWriter(w)
+	_, _ = buffer.WriteString(byteOrderMark)
+	c := csvWriter{csv.NewWriter(buffer)}
+	_ = c.to.Write(Columns())
 	return c
 }
 
-func (c *csvWriter) write(cells []string) {
-	if c.err == nil {
-		c.err = c.to.Write(cells)
-	}
-}
-
 // Write implements [Writer].
-func (c *csvWriter) Write(r Row) error {
+func (c csvWriter) Write(r Row) error {
 	cells := r.Cells()
 	for i, cell := range cells {
 		cells[i] = Short(defuse(strings.ToValidUTF8(cell, "\ufffd")))
 	}
-	c.write(cells)
-	return c.wrap()
+	return wrapCSV(c.to.Write(cells))
 }
 
 // Close implements [Writer].
-func (c *csvWriter) Close(Summary) error {
+func (c csvWriter) Close(Summary) error {
 	c.to.Flush()
-	if c.err == nil {
-		c.err = c.to.Error()
-	}
-	return c.wrap()
+	return wrapCSV(c.to.Error())
 }
 
-func (c *csvWriter) wrap() error {
-	if c.err != nil {
-		return fmt.Errorf("write the accounts as CSV: %w", c.err)
+func wrapCSV(err error) error {
+	if err != nil {
+		return fmt.Errorf("write the accounts as CSV: %w", err)
 	}
 	return nil
 }

@@ -40,10 +40,11 @@ func nasty() []rollout.Account {
 	accounts := []rollout.Account{full}
 	for _, name := range []string{
 		"عبد الله", `=HYPERLINK("http://attacker.example","click")`, "@SUM(1)", "+44 20 7946 0000", "-", "  =1+1", "\u3000＝１＋１", "\u200e=1", "\tcell", "\r=1",
-		"two\nlines", `said "hi", she`, "'quoted'", "a\x00b", "", "semi; colon, comma",
+		"two\nlines", `said "hi", she`, "'quoted'", "a\x00b", "", "semi; colon, comma", "<b>R&D</b>",
 	} {
 		accounts = append(accounts, rollout.Account{ID: "id of " + name, DisplayName: name, Department: name, Class: rollout.ClassMember, Enforced: rollout.DemandNo, Registered: rollout.No, Capable: rollout.No, Strength: rollout.StrengthNone})
 	}
+	accounts = append(accounts, rollout.Account{ID: "strong", Class: rollout.ClassMember, Capable: rollout.Yes, Registered: rollout.Yes, Strength: rollout.StrengthStrong})
 	return append(accounts, rollout.Account{ID: "nothing known", Class: rollout.ClassNeverSignedIn, Registered: rollout.Unknown})
 }
 
@@ -138,6 +139,12 @@ func TestJSON(t *testing.T) {
 	if got.Accounts[0]["weakEnds"] != "2027-02-01" || got.Accounts[1]["weakEnds"] != nil || got.Accounts[1]["weak"] != false {
 		t.Errorf("weakEnds %v and %v, weak %v", got.Accounts[0]["weakEnds"], got.Accounts[1]["weakEnds"], got.Accounts[1]["weak"])
 	}
+	if strong := got.Accounts[len(accounts)-2]; strong["weak"] != false || strong["weakEnds"] != nil {
+		t.Errorf("weak of a strong account = %v, until %v", strong["weak"], strong["weakEnds"])
+	}
+	if !strings.Contains(out, "<b>R&D</b>") {
+		t.Error("a name is not written as people read it")
+	}
 	if methods, is := got.Accounts[1]["methods"].([]any); !is || len(methods) != 0 {
 		t.Errorf("methods of somebody known to have none = %v, want an empty list", got.Accounts[1]["methods"])
 	}
@@ -222,15 +229,17 @@ func TestColumnsAreThoseOfTheDocument(t *testing.T) {
 	}
 }
 
-// failing is a disk that is full after so many bytes.
+// failing is a disk with so many bytes left: what does not fit fails, and what
+// is smaller and comes later may fit again.
 type failing struct{ left int }
 
 var errFull = errors.New("no space left")
 
 func (f *failing) Write(p []byte) (int, error) {
-	if f.left -= len(p); f.left < 0 {
+	if len(p) > f.left {
 		return 0, errFull
 	}
+	f.left -= len(p)
 	return len(p), nil
 }
 

@@ -104,13 +104,13 @@ func (b *workbook) open(name string, header ...string) {
 	b.line(cells...)
 }
 
-// line writes a row. A text is stored as text: no program takes it for a
-// formula, whatever it begins with.
+// line writes a row. excelize stores a text as text: no program takes it for a
+// formula, whatever it begins with, nor "0042" for a number.
 func (b *workbook) line(cells ...any) {
 	b.try(func() error {
 		for i, cell := range cells {
 			if text, is := cell.(string); is && text != "" {
-				cells[i] = []excelize.RichTextRun{{Text: export.Short(strings.Map(writable, text))}}
+				cells[i] = export.Short(text)
 			} else if is {
 				cells[i] = nil
 			}
@@ -155,13 +155,4 @@ func at(t *time.Time) string {
 		return ""
 	}
 	return t.Format(time.RFC3339)
-}
-
-// writable replaces what XML cannot hold.
-// Source: https://www.w3.org/TR/xml/#charsets
-func writable(r rune) rune {
-	if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
-		return '\ufffd'
-	}
-	return r
 }

@@ -149,6 +149,8 @@ func BenchmarkAudit(b *testing.B) {
 			// Once before anything is measured: the tenant makes each page once.
 			j.Table = table(fmt.Sprintf("warm-%d", accounts))
 			warm := measure(b, "bare", j)
+			j.Table = table(fmt.Sprintf("warm-audit-%d", accounts))
+			measure(b, "audit", j)
 			for n := range b.N {
 				j.Table = table(fmt.Sprintf("bare-%d-%d-%d", accounts, b.N, n))
 				bare := measure(b, "bare", j)

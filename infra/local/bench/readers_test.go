@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/pprof"
 	"sync/atomic"
 	"time"
 
@@ -97,6 +98,16 @@ func runAudit(j job) (result, error) {
 		return result{}, err
 	}
 	counting.n = 0
+	if file := os.Getenv("SALLYPORT_BENCH_PROFILE"); file != "" {
+		out, err := os.Create(file)
+		if err != nil {
+			return result{}, err
+		}
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return result{}, err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	a := audit.Audit{
 		Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return client, nil },
 		Table: table, Archive: folder, Log: slog.New(slog.DiscardHandler), Now: wall{}.Now,

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/ses"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -53,7 +54,9 @@ func newCloud(t *testing.T) *cloud {
 	c.table = store.New(store.NewDynamo(tables, tableName))
 
 	objects := s3.New(s3.Options{Region: emulator.Region, BaseEndpoint: &c.moto, Credentials: keys, UsePathStyle: true})
-	_, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)})
+	_, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: aws.String(bucket), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: emulator.Region},
+	})
 	must(t, err)
 
 	c.queues = sqs.New(sqs.Options{Region: emulator.Region, BaseEndpoint: &c.moto, Credentials: keys})

@@ -125,7 +125,7 @@ func (w *world) samples(t *testing.T) {
 			if reply.StatusCode != statuses[name] {
 				t.Errorf("%s: status %d, want %d", name, reply.StatusCode, statuses[name])
 			}
-		case strings.HasSuffix(name, "-schedule.json"):
+		case strings.HasSuffix(name, "-schedule.json"), name == "audit-continue.json":
 			if string(answer) != "null" {
 				t.Errorf("%s: answered %s", name, answer)
 			}

@@ -37,6 +37,11 @@ test: tools slow-build-notice ## run all tests (needs Go, Java 17 and Python 3)
 soak: slow-build-notice ## rehearse 50 seeds with and without faults (a quarter of an hour)
 	SALLYPORT_SEEDS=50 $(GO) test -count=1 -timeout=2h -run TestFaultsChangeNothing -v ./infra/local/rehearsal
 
+.PHONY: bench
+bench: tools slow-build-notice ## measure the audit against a bare loop, and the policy evaluator (a quarter of an hour)
+	$(GO) test -run='^$$' -bench=Evaluator -benchtime=3x ./shared/rollout
+	$(GO) test -run='^$$' -bench=Audit -benchtime=1x -timeout=2h ./infra/local/bench
+
 .PHONY: tools
 tools: ## fetch the test tools into .tools
 	@infra/tools/fetch $(SALLYPORT_TOOLS)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
+
+	"sallyport/shared/rollout"
 )
 
 // What the tests need to see of the inside.
@@ -42,4 +44,35 @@ func (c *Client) SendRaw(ctx context.Context, method, address, body string, owne
 	}
 	_, err = c.send(ctx, call{api: api{name: "a raw request"}, owned: owned}, req)
 	return err
+}
+
+// Users reads the accounts as a listing that is read at once, as policies and
+// sign-ins are: what holds for one such listing holds for all.
+func (c *Client) Users(ctx context.Context, withActivity bool, page func([]rollout.User) error) error {
+	l, req, err := c.usersListing(ctx, withActivity)
+	if err != nil {
+		return err
+	}
+	return l.read(ctx, req, func(rows []userRow) error {
+		out := make([]rollout.User, len(rows))
+		for i, r := range rows {
+			out[i] = r.user(withActivity)
+		}
+		return page(out)
+	})
+}
+
+// Registrations reads the report page by page, to its end.
+func (c *Client) Registrations(ctx context.Context, page func([]rollout.Registration) error) error {
+	for cursor, more := "", true; more; {
+		p, err := c.RegistrationsPage(ctx, cursor)
+		if err != nil {
+			return err
+		}
+		if err := page(p.Rows); err != nil {
+			return err
+		}
+		cursor, more = p.Next, p.Next != ""
+	}
+	return nil
 }

@@ -187,14 +187,3 @@ func all[R row, T any](ctx context.Context, l *listing[R], first *request, conve
 	}
 	return out, nil
 }
-
-// convert turns a page into the caller's type before it is handed over.
-func convert[R row, T any](deliver func([]T) error, one func(R) T) func([]R) error {
-	return func(rows []R) error {
-		out := make([]T, len(rows))
-		for i, r := range rows {
-			out[i] = one(r)
-		}
-		return deliver(out)
-	}
-}

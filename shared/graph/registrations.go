@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/reports"
@@ -34,20 +33,10 @@ func (r registrationRow) registration() rollout.Registration {
 	}
 }
 
-// Registrations reads the report of who has registered for MFA, page by page.
+// RegistrationsPage reads one page of the report of who has registered for MFA.
 // Disabled and deleted accounts are not in it, and it lags by hours. A tenant
 // without Entra ID P1 has none: [ErrNoLicence].
 // Source: https://learn.microsoft.com/graph/api/authenticationmethodsroot-list-userregistrationdetails
-func (c *Client) Registrations(ctx context.Context, page func([]rollout.Registration) error) error {
-	err := c.registrations(ctx, new(int32(registrationsPage)), page)
-	var partial *PartialError
-	if statusOf(err) == http.StatusBadRequest && !errors.As(err, &partial) {
-		return c.registrations(ctx, nil, page)
-	}
-	return err
-}
-
-// RegistrationsPage reads one page of what [Client.Registrations] reads.
 func (c *Client) RegistrationsPage(ctx context.Context, cursor string) (Page[rollout.Registration], error) {
 	read := func(top *int32) (Page[rollout.Registration], error) {
 		l, req, err := c.registrationsListing(ctx, top)
@@ -62,14 +51,6 @@ func (c *Client) RegistrationsPage(ctx context.Context, cursor string) (Page[rol
 		return read(nil)
 	}
 	return page, err
-}
-
-func (c *Client) registrations(ctx context.Context, top *int32, page func([]rollout.Registration) error) error {
-	l, req, err := c.registrationsListing(ctx, top)
-	if err != nil {
-		return err
-	}
-	return l.read(ctx, req, convert(page, registrationRow.registration))
 }
 
 func (c *Client) registrationsListing(ctx context.Context, top *int32) (*listing[registrationRow], *request, error) {

@@ -66,21 +66,12 @@ func userProperties() []string {
 	}
 }
 
-// Users reads every account of the tenant, page by page. With activity it also
-// reads when each last signed in: that needs Entra ID P1 ([ErrNoLicence]
-// without), has pages of 500 and not 999, and 10 requests a minute. Purpose
-// stays empty; see [Client.Purposes].
+// UsersPage reads one page of the tenant's accounts: the first for an empty
+// cursor, else the one that the page before it named as Next. With activity it
+// also reads when each last signed in: that needs Entra ID P1 ([ErrNoLicence]
+// without), has pages of 500 and not 999, and 10 requests a minute. Purpose,
+// PerUserMFA and Manager stay empty.
 // Source: https://learn.microsoft.com/graph/api/user-list
-func (c *Client) Users(ctx context.Context, withActivity bool, page func([]rollout.User) error) error {
-	l, req, err := c.usersListing(ctx, withActivity)
-	if err != nil {
-		return err
-	}
-	return l.read(ctx, req, convert(page, func(r userRow) rollout.User { return r.user(withActivity) }))
-}
-
-// UsersPage reads one page of what [Client.Users] reads: the first for an empty
-// cursor, else the one that the page before it named as Next.
 func (c *Client) UsersPage(ctx context.Context, withActivity bool, cursor string) (Page[rollout.User], error) {
 	l, req, err := c.usersListing(ctx, withActivity)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -59,7 +58,7 @@ func registrations(ctx context.Context, r *reading, l *listed) ([]record, string
 
 func managers(ctx context.Context, r *reading, l *listed) ([]record, string, error) {
 	page, err := r.graph.ManagersPage(ctx, l.Cursor)
-	if why := refusal(err); why != "" {
+	if why := graph.Refusal(err); why != "" {
 		return nil, "", refused(why)
 	}
 	if err != nil {
@@ -75,29 +74,6 @@ type refused string
 
 // Error implements error.
 func (r refused) Error() string { return string(r) }
-
-// refusal says why Graph will not give this to the app in this tenant, now or in
-// an hour: no permission, no licence, or nothing of the kind there. Empty for any
-// other error, and for none. Graph's own words are left out: they differ each time.
-func refusal(err error) string {
-	var denied *graph.DeniedError
-	var answer *graph.Error
-	switch {
-	case errors.As(err, &denied):
-		return "the app lacks the permission " + denied.Permission
-	case errors.Is(err, graph.ErrNoLicence):
-		return "the tenant's licences do not include it"
-	case errors.Is(err, graph.ErrNotOffered):
-		return "Graph does not offer it in this tenant"
-	case errors.Is(err, graph.ErrCursorExpired), !errors.As(err, &answer):
-		return ""
-	}
-	switch answer.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusNotImplemented:
-		return fmt.Sprintf("Graph answers it with %d", answer.Status)
-	}
-	return ""
-}
 
 // membership is one account in one of the named groups.
 type membership struct {
@@ -242,7 +218,7 @@ func methods(ctx context.Context, r *reading, l *listed) ([]record, string, erro
 // Microsoft does not document.
 func perUserMFABulk(ctx context.Context, r *reading, l *listed) ([]record, string, error) {
 	page, err := r.graph.PerUserMFAPage(ctx, l.Cursor)
-	if why := refusal(err); why != "" {
+	if why := graph.Refusal(err); why != "" {
 		return nil, "", refused(why)
 	}
 	if err != nil {
@@ -268,7 +244,7 @@ func perUserMFA(ctx context.Context, r *reading, l *listed) ([]record, string, e
 		return rollout.AsksPerUserMFA(u, before, night)
 	}, func(ids []string) ([]record, error) {
 		answers, err := r.graph.PerUserMFA(ctx, ids)
-		if why := refusal(err); why != "" {
+		if why := graph.Refusal(err); why != "" {
 			return nil, refused(why)
 		}
 		if err != nil {

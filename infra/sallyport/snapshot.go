@@ -29,7 +29,9 @@ func snapshotVerb() verb {
 		summary: "read a tenant into a folder of plain Graph answers, to rehearse and audit it offline",
 		about: `Reads a tenant, and writes nothing to it. The folder gets one JSON file per
 listing, as Graph Explorer would save it, and holds names and addresses: keep it
-as you would the directory itself.
+as you would the directory itself. What Graph has no listing of (kinds of mailbox,
+per-user MFA, methods) is asked account by account: in a large tenant that takes
+its time. What the tenant does not offer is named, and is not in the folder.
 
 You sign in with a device code, as somebody who may read these things (Global
 Reader does). Or put an access token for Microsoft Graph into the environment
@@ -173,8 +175,10 @@ func (n *snapshot) read(ctx context.Context, client *graph.Client, answer *snapp
 		}
 		rows, err := client.ReadRaw(ctx, l)
 		if err != nil {
-			// The risk listings help, but nothing is decided by them yet.
-			if optional := l.Name == "riskDetections" || l.Name == "riskyUsers"; optional && ctx.Err() == nil {
+			// The risk listings help, but nothing is decided by them yet; without its
+			// managers a tenant is all there.
+			risk := l.Name == "riskDetections" || l.Name == "riskyUsers"
+			if ctx.Err() == nil && (risk || l.Name == "managers" && graph.Refusal(err) != "") {
 				answer.Missing = append(answer.Missing, left{l.Name, err.Error()})
 				continue
 			}
@@ -199,7 +203,13 @@ func (n *snapshot) read(ctx context.Context, client *graph.Client, answer *snapp
 			return err
 		}
 	}
-	return errors.Join(n.groups(ctx, client, answer, kept), n.accounts(ctx, client, answer, kept, p1))
+	if have, all := len(kept["managers"]), len(kept["users"]); 0 < have && have < all {
+		answer.Missing = append(answer.Missing, left{"managers", fmt.Sprintf("Graph listed %d of %d accounts: the managers of the others are not known", have, all)})
+	}
+	if err := n.groups(ctx, client, answer, kept); err != nil {
+		return err
+	}
+	return n.accounts(ctx, client, answer, kept)
 }
 
 // groups reads every group that a policy or a role names, and those inside them.
@@ -266,46 +276,6 @@ func namedGroups(kept map[string][]json.RawMessage, users map[string]bool) []str
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
-}
-
-// accounts reads what there is no listing of: the methods (of administrators, or
-// of everybody where there is no report) and the kind of mailbox.
-func (n *snapshot) accounts(ctx context.Context, client *graph.Client, answer *snapped, kept map[string][]json.RawMessage, report bool) error {
-	administrators := map[string]bool{}
-	for _, r := range kept["roleAssignments"] {
-		administrators[field(r, "principalId")] = true
-	}
-	methods := map[string][]json.RawMessage{}
-	var mailboxes []string
-	for _, u := range kept["users"] {
-		var user struct {
-			ID       string `json:"id"`
-			Mail     string `json:"mail"`
-			UserType string `json:"userType"`
-			Enabled  *bool  `json:"accountEnabled"`
-			Licences []any  `json:"assignedLicenses"`
-		}
-		if err := json.Unmarshal(u, &user); err != nil {
-			return fmt.Errorf("read account %s: %w", field(u, "id"), err)
-		}
-		disabled := user.Enabled != nil && !*user.Enabled
-		if user.Mail != "" && !strings.EqualFold(user.UserType, "guest") && (len(user.Licences) == 0 || disabled) {
-			mailboxes = append(mailboxes, user.ID)
-		}
-		if !administrators[user.ID] && (report || disabled) {
-			continue
-		}
-		list, err := client.RawMethods(ctx, user.ID)
-		if err != nil {
-			return err
-		}
-		methods[user.ID] = list
-	}
-	purposes, err := client.Purposes(ctx, mailboxes)
-	if err != nil {
-		return fmt.Errorf("read the kinds of mailbox: %w", err)
-	}
-	return errors.Join(n.keep(answer, "authenticationMethods", len(methods), methods), n.keep(answer, "userPurpose", len(purposes), purposes))
 }
 
 // keep writes one listing as one file.

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,8 +81,107 @@ func TestSnapshotIsTheTenant(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("accounts (-tenant +snapshot):\n%s", diff)
 	}
+	// No question more than the audit's: in a large tenant they take hours.
+	raw, err := os.ReadFile(filepath.Join(folder, "userPurpose.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	purposes, known := map[string]string{}, map[string]string{}
+	if err := json.Unmarshal(raw, &purposes); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range want {
+		if a.Purpose != "" {
+			known[a.ID] = a.Purpose
+		}
+	}
+	if diff := cmp.Diff(known, purposes); diff != "" {
+		t.Errorf("kinds of mailbox (-audit +snapshot):\n%s", diff)
+	}
 	if len(want) < 200 || wantCoverage.All == 0 {
 		t.Errorf("the sample is too small to prove anything: %d accounts, %d counted", len(want), wantCoverage.All)
+	}
+}
+
+// What a tenant refuses and an audit can do without is named, and its file is
+// not there; the rest is.
+func TestSnapshotNamesWhatIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		refused func(*http.Request) bool
+		listing string
+	}{
+		"managers": {func(r *http.Request) bool { return r.URL.Query().Has("$expand") }, "managers"},
+		"per-user MFA": {func(r *http.Request) bool {
+			return strings.HasPrefix(r.URL.Path, "/beta/") || strings.Contains(r.URL.Query().Get("$select"), "perUserMfaState")
+		}, "perUserMfa"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, env := sampleAnswers(t)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if c.refused(r) {
+					w.Header().Set("Content-Type", "application/json")
+					w.WriteHeader(http.StatusForbidden)
+					_, _ = w.Write([]byte(`{"error":{"code":"Authorization_RequestDenied","message":"no"}}`))
+					return
+				}
+				o.Tenant.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			folder := filepath.Join(t.TempDir(), "snapshot")
+			var out bytes.Buffer
+			n := &snapshot{out: folder, days: 7, clock: o.Clock}
+			if err := n.run(context.Background(), session{stdout: &out, stderr: &bytes.Buffer{}, env: append([]string{"GRAPH_ENDPOINT=" + server.URL}, env[1:]...), json: true}); err != nil {
+				t.Fatalf("snapshot: %v", err)
+			}
+			var answer snapped
+			if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
+				t.Fatal(err)
+			}
+			if len(answer.Missing) != 1 || answer.Missing[0].Listing != c.listing || answer.Missing[0].Reason == "" {
+				t.Errorf("missing %+v, want %s with a reason", answer.Missing, c.listing)
+			}
+			if _, err := os.Stat(filepath.Join(folder, c.listing+".json")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s.json is there: %v", c.listing, err)
+			}
+			var problems bytes.Buffer
+			if _, err := loadTenant(session{stderr: &problems}, folder, 1, rehearsal.NewClock(o.Clock.Now())); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(problems.String(), c.listing) {
+				t.Errorf("whoever uses the folder is not told: %q", &problems)
+			}
+		})
+	}
+}
+
+// Where Graph lists the per-user MFA of all, nobody is asked one by one.
+func TestSnapshotTriesPerUserMFAInBulk(t *testing.T) {
+	o, env := sampleAnswers(t)
+	b := o.Tenant.Behaviour()
+	b.BulkPerUserMFA = true
+	o.Tenant.SetBehaviour(b)
+	single := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/beta/") {
+			single++
+		}
+		o.Tenant.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	n := &snapshot{out: filepath.Join(t.TempDir(), "snapshot"), days: 7, clock: o.Clock}
+	if err := n.run(context.Background(), session{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}, env: append([]string{"GRAPH_ENDPOINT=" + server.URL}, env[1:]...)}); err != nil {
+		t.Fatalf("snapshot: %v", err)
+	}
+	raw, err := os.ReadFile(filepath.Join(n.out, "perUserMfa.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := map[string]string{}
+	if err := json.Unmarshal(raw, &states); err != nil {
+		t.Fatal(err)
+	}
+	if len(states) != len(o.Tenant.Users()) || single > 0 {
+		t.Errorf("%d states of %d accounts, by %d single questions", len(states), len(o.Tenant.Users()), single)
 	}
 }
 

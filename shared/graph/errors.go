@@ -143,6 +143,29 @@ func answerError(a api, status int, requestID string, body *odataError) error {
 	return e
 }
 
+// Refusal says why Graph will not give this to the app in this tenant, now or in
+// an hour: no permission, no licence, or nothing of the kind there. Empty for any
+// other error, and for none. Graph's own words are left out: they differ each time.
+func Refusal(err error) string {
+	var denied *DeniedError
+	var answer *Error
+	switch {
+	case errors.As(err, &denied):
+		return "the app lacks the permission " + denied.Permission
+	case errors.Is(err, ErrNoLicence):
+		return "the tenant's licences do not include it"
+	case errors.Is(err, ErrNotOffered):
+		return "Graph does not offer it in this tenant"
+	case errors.Is(err, ErrCursorExpired), !errors.As(err, &answer):
+		return ""
+	}
+	switch answer.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusNotImplemented:
+		return fmt.Sprintf("Graph answers it with %d", answer.Status)
+	}
+	return ""
+}
+
 // statusOf returns the HTTP status of a Graph answer in err, or 0.
 func statusOf(err error) int {
 	var e *Error

@@ -90,3 +90,30 @@ func TestErrorsNameNoPeople(t *testing.T) {
 		t.Errorf("error %q quotes the address", err)
 	}
 }
+
+// What a tenant will not give in an hour either is a refusal; what may pass, or
+// is a fault of ours, is none.
+func TestRefusal(t *testing.T) {
+	managers := func(answer http.HandlerFunc) error {
+		_, err := newTenant(t, answer).ManagersPage(t.Context(), "")
+		return err
+	}
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"no permission":             {managers(failure(403, "Authorization_RequestDenied")), "the app lacks the permission User.Read.All"},
+		"no licence":                {managers(failure(403, "AadPremiumLicenseRequired")), "the tenant's licences do not include it"},
+		"not offered":               {graph.ErrNotOffered, "Graph does not offer it in this tenant"},
+		"a query it does not know":  {managers(failure(400, "BadRequest")), "Graph answers it with 400"},
+		"not there":                 {managers(failure(404, "ResourceNotFound")), "Graph answers it with 404"},
+		"not there yet":             {managers(failure(501, "NotImplemented")), "Graph answers it with 501"},
+		"a cursor that was too old": {managers(failure(410, "resyncRequired")), ""},
+		"an answer that is none":    {managers(status(200, `{"value":`)), ""},
+		"no error":                  {nil, ""},
+	} {
+		if got := graph.Refusal(c.err); got != c.want {
+			t.Errorf("%s: %q, want %q (%v)", name, got, c.want, c.err)
+		}
+	}
+}

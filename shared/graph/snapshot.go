@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sallyport/shared/rollout"
 )
 
 // RawListing names a listing that a snapshot keeps as Graph wrote it.
@@ -34,6 +36,7 @@ func RawListings(premium bool, since time.Time) []RawListing {
 	users := RawListing{Name: "users", path: "users", api: about, query: url.Values{"$select": {strings.Join(properties, ",")}, "$top": {strconv.Itoa(top)}}}
 	return []RawListing{
 		users,
+		{Name: "managers", path: "users", api: apiManagers(), query: url.Values{"$select": {"id"}, "$expand": {"manager($select=id)"}, "$top": {strconv.Itoa(managersPage)}}},
 		{Name: "organization", path: "organization", api: apiOrganization()},
 		{Name: "subscribedSkus", path: "subscribedSkus", api: apiLicences()},
 		{Name: "userRegistrationDetails", path: "reports/authenticationMethods/userRegistrationDetails", api: apiRegistrations(), Premium: "P1"},
@@ -82,6 +85,42 @@ func (c *Client) ReadRaw(ctx context.Context, l RawListing) ([]json.RawMessage, 
 		return nil, err
 	}
 	return rows, nil
+}
+
+// UserIn is what [Client.Users] makes of a row of the users as it came.
+func UserIn(row json.RawMessage) (rollout.User, error) {
+	var r userRow
+	if err := json.Unmarshal(row, &r); err != nil {
+		return rollout.User{}, fmt.Errorf("read a row of the users: %w", err)
+	}
+	return r.user(false), nil
+}
+
+// RegistrationIn is what [Client.Registrations] makes of a row of the report as
+// it came.
+func RegistrationIn(row json.RawMessage) (rollout.Registration, error) {
+	var r registrationRow
+	if err := json.Unmarshal(row, &r); err != nil {
+		return rollout.Registration{}, fmt.Errorf("read a row of the registration report: %w", err)
+	}
+	return r.registration(), nil
+}
+
+// MethodsIn is what [Client.Methods] makes of the methods as they came.
+func MethodsIn(rows []json.RawMessage) ([]string, error) {
+	var names []string
+	for _, text := range rows {
+		var r methodRow
+		if err := json.Unmarshal(text, &r); err != nil {
+			return nil, fmt.Errorf("read an authentication method: %w", err)
+		}
+		name, err := r.name()
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return sortedOnce(names), nil
 }
 
 // RawGroup reads a group with its direct members, nested groups among them.

@@ -317,7 +317,7 @@ func (f *found) takeKeyed(file string, values []any) error {
 				if !isID(id) {
 					return errors.New("a row does not say whose it is: expected an object from user id to value")
 				}
-				put(id, firstOf(row, "methods", "value", "userPurpose", "authenticationMethods"))
+				put(id, firstOf(row, "methods", "value", "userPurpose", "authenticationMethods", perUserState))
 			}
 			continue
 		}

@@ -3,6 +3,7 @@ package tenant_test
 import (
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,8 +118,13 @@ func TestSavedAndLoadedIsTheSame(t *testing.T) {
 				return
 			}
 			firm, again = unthrottled(firm), unthrottled(again)
+			for _, f := range []*tenant.Tenant{firm, again} {
+				b := f.Behaviour()
+				b.BulkPerUserMFA = true
+				f.SetBehaviour(b)
+			}
 			one, two := call(t, firm, everyRole...), call(t, again, everyRole...)
-			for _, path := range []string{"/reports/authenticationMethods/userRegistrationDetails", "/auditLogs/signIns?$select=id,createdDateTime,userId,status", "/users?$select=id,signInActivity", "/identityProtection/riskyUsers", "/roleManagement/directory/roleEligibilityScheduleInstances"} {
+			for _, path := range []string{"/reports/authenticationMethods/userRegistrationDetails", "/auditLogs/signIns?$select=id,createdDateTime,userId,status", "/users?$select=id,signInActivity", "/users?$select=id&$expand=manager($select=id)", "/identityProtection/riskyUsers", "/roleManagement/directory/roleEligibilityScheduleInstances", "/users?$select=id,perUserMfaState"} {
 				if diff := cmp.Diff(byID(one.rows(path)), byID(two.rows(path))); diff != "" {
 					t.Errorf("%s: %s", path, diff)
 				}
@@ -259,6 +265,8 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		{"group " + shut, "proves nothing"},
 		{"securityDefaults is missing", "off"},
 		{"authenticationMethods is missing"},
+		{"managers is missing", "nobody's manager is known"},
+		{"perUserMfa is missing", "off everywhere"},
 	} {
 		if !said(report, words...) {
 			t.Errorf("nothing says %v:\n%s", words, strings.Join(report.Lines(), "\n"))
@@ -284,6 +292,82 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	}
 	if u := app.get("/users/" + ben + "?$select=accountEnabled"); u["accountEnabled"] != nil {
 		t.Errorf("accountEnabled %v, want null", u["accountEnabled"])
+	}
+}
+
+// Managers come in a listing of their own, or beside the accounts; what fits
+// nobody is named and makes nobody a manager.
+func TestManagersOfAFolder(t *testing.T) {
+	const nobody = "99999999-0000-4000-8000-000000000009"
+	beside := strings.Replace(benUser, "{", `{"manager":{"id":"`+ada+`"},`, 1)
+	for name, c := range map[string]struct {
+		users, managers string // no file for none
+		want            string // to whom Ben reports
+		says            []string
+	}{
+		"listed":                        {benUser, `{"value":[{"id":"` + ada + `"},{"id":"` + ben + `","manager":{"@odata.type":"#microsoft.graph.user","id":"` + strings.ToUpper(ada) + `"}}]}`, ada, []string{"managers: 2 from managers.json"}},
+		"beside the accounts":           {beside, "", ada, []string{"managers: 1 from users.json"}},
+		"listed as reporting to nobody": {beside, `[{"id":"` + ada + `"},{"id":"` + ben + `","manager":null}]`, "", nil},
+		"of half of them":               {benUser, `[{"id":"` + ben + `","manager":{"id":"` + ada + `"}}]`, ada, []string{"1 of 2 accounts"}},
+		"nobody there":                  {benUser, `[{"id":"` + ada + `"},{"id":"` + ben + `","manager":{"id":"` + nobody + `"}}]`, "", []string{ben, nobody, "no account"}},
+		"beside, and no object":         {strings.Replace(benUser, "{", `{"manager":"Ada",`, 1), `[{"id":"` + ada + `"},{"id":"` + ben + `"}]`, "", []string{ben, "manager is no object"}},
+		"of nobody there":               {benUser, `[{"id":"` + nobody + `","manager":{"id":"` + ada + `"}}]`, "", []string{"manager of " + nobody, "no account"}},
+		"no object":                     {benUser, `[{"id":"` + ada + `"},{"id":"` + ben + `","manager":"Ada"}]`, "", []string{ben, "manager is no object"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{"users.json": "[" + adaUser + "," + c.users + "]", "conditionalAccessPolicies.json": noPolicy}
+			if c.managers != "" {
+				files["managers.json"] = c.managers
+			}
+			firm, report := load(t, files)
+			app := call(t, unthrottled(firm), everyRole...)
+			got := byID(app.rows("/users?$select=id&$expand=manager($select=id)"))[ben]["manager"]
+			if manager, _ := got.(tenant.Object); str(manager, "id") != c.want {
+				t.Errorf("Ben reports to %v, want %q", got, c.want)
+			}
+			for _, u := range firm.Users() {
+				if _, has := u["manager"]; has {
+					t.Errorf("the manager of %s stands among the properties", str(u, "id"))
+				}
+			}
+			if c.says != nil && !said(report, c.says...) {
+				t.Errorf("nothing says %v:\n%s", c.says, strings.Join(report.Lines(), "\n"))
+			}
+			if said(report, "managers is missing") {
+				t.Error("managers are missing and are there")
+			}
+		})
+	}
+}
+
+// The legacy switch is taken as Graph answers it, one by one or all at once.
+func TestPerUserMFAOfAFolder(t *testing.T) {
+	users := map[string]string{"users.json": "[" + adaUser + "," + benUser + "]", "conditionalAccessPolicies.json": noPolicy}
+	for name, c := range map[string]struct {
+		file, body string
+		want       tenant.Demand // of Ada
+		says       []string
+	}{
+		"one word each":      {"perUserMfa.json", `{"` + ada + `":"enforced","` + ben + `":"disabled"}`, tenant.DemandAlways, nil},
+		"answers":            {"perUserMfa.json", `{"` + ada + `":{"perUserMfaState":"enforced"}}`, tenant.DemandAlways, nil},
+		"an answer a file":   {"perUserMfa/" + ada + ".json", `{"perUserMfaState":"enforced"}`, tenant.DemandAlways, nil},
+		"rows":               {"perUserMfa.json", `[{"id":"` + ada + `","perUserMfaState":"enforced"}]`, tenant.DemandAlways, nil},
+		"enabled, no more":   {"perUserMfa.json", `{"` + ada + `":"enabled"}`, tenant.DemandNo, nil},
+		"of somebody else":   {"perUserMfa.json", `{"` + team + `":"enforced"}`, tenant.DemandNo, []string{team, "fits no account"}},
+		"that says nothing":  {"perUserMfa.json", `{"` + ada + `":null}`, tenant.DemandNo, []string{ada, "says no state"}},
+		"that says a number": {"perUserMfa.json", `{"` + ada + `":3}`, tenant.DemandNo, []string{ada, "says no state"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{c.file: c.body}
+			maps.Copy(files, users)
+			firm, report := load(t, files)
+			if got, _ := firm.DemandsMFA(ada); got != c.want {
+				t.Errorf("MFA is demanded of Ada: %s, want %s", got, c.want)
+			}
+			if c.says != nil && !said(report, c.says...) || c.says == nil && len(report.Problems) > 0 {
+				t.Errorf("want %v:\n%s", c.says, strings.Join(report.Lines(), "\n"))
+			}
+		})
 	}
 }
 

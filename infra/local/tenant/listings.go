@@ -20,6 +20,8 @@ const (
 	listMethodsPolicy = "authenticationMethodsPolicy"
 	listMethods       = "authenticationMethods"
 	listPurposes      = "userPurpose"
+	listManagers      = "managers"
+	listPerUserMFA    = "perUserMfa"
 	listSignIns       = "signIns"
 	listRisks         = "riskDetections"
 	listRiskyUsers    = "riskyUsers"
@@ -44,6 +46,7 @@ func listings() []kept {
 			"id": "string", "userPrincipalName": "string", "displayName": "string", "mail": "string", "userType": "string", "accountEnabled": "bool",
 			"onPremisesSyncEnabled": "bool", "createdDateTime": "time", "assignedLicenses": "list", "otherMails": "list", "signInActivity": "object",
 			"preferredLanguage": "string", "usageLocation": "string", "department": "string", "creationType": "string", "externalUserState": "string",
+			"manager": "object",
 		}},
 		{name: listPolicies, aliases: []string{"conditionalaccesspolicy", "conditionalaccess", "capolicies"}},
 		{name: listRegistrations, aliases: []string{"registrationdetails"}, assumed: "the report is made from authenticationMethods; without those nobody is capable", types: map[string]string{
@@ -59,6 +62,8 @@ func listings() []kept {
 		{name: listMethodsPolicy, assumed: "the Authenticator, one-time codes and FIDO2 are allowed, phones are not", types: map[string]string{"authenticationMethodConfigurations": "list"}},
 		{name: listMethods, aliases: []string{"authenticationmethod"}, assumed: "people have what the report says they registered", keyed: true},
 		{name: listPurposes, aliases: []string{"userpurposes", "mailboxsettings"}, assumed: "no mailbox is known, so shared mailboxes and rooms count as people", keyed: true},
+		{name: listManagers, assumed: "nobody's manager is known", types: map[string]string{"id": "string", "manager": "object"}},
+		{name: listPerUserMFA, aliases: []string{"perusermfastate"}, assumed: "per-user MFA is off everywhere", keyed: true},
 		{name: listSignIns, aliases: []string{"signin"}, assumed: "nobody has signed in lately", types: map[string]string{"id": "string", "createdDateTime": "time", "userId": "string", "status": "object"}},
 		{name: listRisks, aliases: []string{"riskdetection"}, assumed: "no risk was seen", types: map[string]string{"id": "string", "userId": "string", "detectedDateTime": "time"}},
 		{name: listRiskyUsers, aliases: []string{"riskyuser"}, assumed: "nobody is at risk", types: map[string]string{"id": "string", "isDeleted": "bool", "isProcessing": "bool", "riskLastUpdatedDateTime": "time"}},

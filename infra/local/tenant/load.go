@@ -41,7 +41,7 @@ func Load(dir string, seed uint64, clock Clock) (*Tenant, Report, error) {
 			r.Problems = append(r.Problems, Problem{l.name, what})
 		}
 	}
-	load := loader{t: New("Unknown", "unknown.invalid", seed, clock), files: files, report: &r}
+	load := loader{t: New("Unknown", "unknown.invalid", seed, clock), files: files, report: &r, beside: map[string]string{}}
 	if err := load.all(); err != nil {
 		return nil, r, err
 	}
@@ -52,6 +52,7 @@ type loader struct {
 	t      *Tenant
 	files  map[string]*found
 	report *Report
+	beside map[string]string // user id -> manager, where it stood in the row of the user
 }
 
 func (l *loader) problem(file, format string, a ...any) {
@@ -82,6 +83,8 @@ func (l *loader) all() error {
 	}
 	l.settings()
 	l.purposes()
+	l.managers()
+	l.perUserMFA()
 	l.people()
 	for _, s := range l.files[listRisks].rows {
 		l.put(t.risks, s)
@@ -154,6 +157,10 @@ func (l *loader) users() error {
 			p.activity, p.shown = a, a
 		}
 		delete(u, "signInActivity")
+		if m := text(u, "manager", "id"); m != "" {
+			l.beside[strings.ToLower(id)] = m
+		}
+		delete(u, "manager")
 	}
 	if t.users.len() == 0 {
 		return errors.New("the folder's users hold no account: nothing can be rehearsed")
@@ -282,24 +289,6 @@ func (l *loader) settings() {
 		if id := text(c, "id"); id == "Sms" || id == "Voice" {
 			c["state"] = "disabled"
 		}
-	}
-}
-
-func (l *loader) purposes() {
-	f := l.files[listPurposes]
-	for _, id := range sortedKeys(f.keyed) {
-		purpose, is := f.keyed[id].(string)
-		if o, wrapped := f.keyed[id].(Object); wrapped {
-			purpose, is = text(o, "value"), true
-			if purpose == "" {
-				purpose = text(o, "userPurpose")
-			}
-		}
-		if _, known := l.t.users.get(id); !known || !is && f.keyed[id] != nil {
-			l.problem(f.from[id], "the mailbox of %s fits no account or says no kind", id)
-			continue
-		}
-		l.t.person(id).purpose = purpose
 	}
 }
 

@@ -138,7 +138,7 @@ func TestTheSameSeedMakesTheSameFirm(t *testing.T) {
 	if diff := cmp.Diff(one, again); diff != "" {
 		t.Error(diff)
 	}
-	if len(one) != 16 || one["users.json"] == other["users.json"] {
+	if len(one) != 18 || one["users.json"] == other["users.json"] {
 		t.Errorf("%d files; the users of two seeds are the same: %v", len(one), one["users.json"] == other["users.json"])
 	}
 }

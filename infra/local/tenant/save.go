@@ -40,8 +40,8 @@ func (t *Tenant) answers() map[string]any {
 		return Object{"@odata.context": metadata + context, "value": all}
 	}
 	t.refreshAll()
-	var users, groups, rows []Object
-	methods, purposes := Object{}, Object{}
+	var users, groups, rows, managers []Object
+	methods, purposes, perUser := Object{}, Object{}, Object{}
 	for _, u := range t.users.all() {
 		id := text(u, "id")
 		p := t.person(id)
@@ -53,6 +53,12 @@ func (t *Tenant) answers() map[string]any {
 		if p.purpose != "" {
 			purposes[id] = p.purpose
 		}
+		perUser[id] = p.perUser
+		reports := Object{"id": id}
+		if p.manager != "" {
+			reports["manager"] = Object{"@odata.type": graphType + "user", "id": p.manager}
+		}
+		managers = append(managers, reports)
 		if p.reported != nil {
 			rows = append(rows, cloneObject(p.reported))
 		}
@@ -69,7 +75,8 @@ func (t *Tenant) answers() map[string]any {
 		listSKUs:          listed("subscribedSkus", cloneAll(t.skus)),
 		listOrganization:  listed("organization", []Object{cloneObject(t.organization)}),
 		listMethodsPolicy: cloneObject(t.methodsPolicy),
-		listMethods:       methods, listPurposes: purposes,
+		listManagers:      listed("users(id,manager(id))", managers),
+		listMethods:       methods, listPurposes: purposes, listPerUserMFA: perUser,
 	}
 	if t.licensed(PlanP2) {
 		out[listEligibility] = listed("roleManagement/directory/roleEligibilityScheduleInstances", cloneAll(t.eligibility.all()))

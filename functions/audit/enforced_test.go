@@ -39,6 +39,9 @@ func TestEnforcedAgreesWithTheTenant(t *testing.T) {
 		"and a device":           {"conditions": object{"users": all, "applications": everywhere()}, "grantControls": object{"operator": "AND", "builtInControls": list("mfa", "compliantDevice")}},
 		"on phones":              {"conditions": object{"users": all, "applications": everywhere(), "platforms": object{"includePlatforms": list("android")}}, "grantControls": mfa},
 		"away from the office":   {"conditions": object{"users": all, "applications": everywhere(), "locations": object{"includeLocations": list("All"), "excludeLocations": list("AllTrusted")}}, "grantControls": mfa},
+		"on everything":          {"conditions": object{"users": all, "applications": everywhere(), "platforms": object{"includePlatforms": list("all")}}, "grantControls": mfa},
+		"from everywhere":        {"conditions": object{"users": all, "applications": everywhere(), "locations": object{"includeLocations": list("All")}}, "grantControls": mfa},
+		"nowhere":                {"conditions": object{"users": all, "applications": object{"includeApplications": list("None")}}, "grantControls": mfa},
 		"everybody, report-only": {"state": tenant.StateReportOnly, "conditions": object{"users": all, "applications": everywhere()}, "grantControls": mfa},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -285,14 +285,32 @@ func asksMFA(p Object) (asks, always bool) {
 		len(list(g, "termsOfUse"))+len(list(g, "customAuthenticationFactors")) == 0
 	c := object(p, "conditions")
 	apps := object(c, "applications")
-	wide := holds(list(apps, "includeApplications"), "All") && len(list(apps, "excludeApplications")) == 0 &&
-		hollow(apps["applicationFilter"]) && holds(list(c, "clientAppTypes"), "all")
+	included := list(apps, "includeApplications")
+	someApp := !hollow(apps["applicationFilter"]) || slices.ContainsFunc(included, func(id string) bool { return !strings.EqualFold(id, "None") })
+	if !asks || !someApp || slices.Contains(controls, "block") {
+		return false, false // what is about no application asks nothing of who signs in
+	}
+	wide := holds(included, "All") && len(list(apps, "excludeApplications")) == 0 && hollow(apps["applicationFilter"]) &&
+		(len(list(c, "clientAppTypes")) == 0 || holds(list(c, "clientAppTypes"), "all"))
 	for _, k := range sortedKeys(c) {
-		if k != "applications" && k != "users" && k != "clientAppTypes" && !hollow(c[k]) {
-			wide = false
+		switch k {
+		case "applications", "users", "clientAppTypes": // judged above
+		case "platforms":
+			wide = wide && spansAll(object(c, k), "Platforms", "all")
+		case "locations":
+			wide = wide && spansAll(object(c, k), "Locations", "All")
+		default:
+			wide = wide && hollow(c[k])
 		}
 	}
-	return asks, asks && wide && (alone || strings.EqualFold(text(g, "operator"), "AND"))
+	return true, wide && (alone || strings.EqualFold(text(g, "operator"), "AND"))
+}
+
+// spansAll reports whether a condition that meetsLists judges is met by every
+// sign-in: it is not set, or includes everything and says nothing else.
+func spansAll(c Object, what, everything string) bool {
+	return hollow(c) || holds(list(c, "include"+what), everything) &&
+		!slices.ContainsFunc(sortedKeys(c), func(k string) bool { return k != "include"+what && !hollow(c[k]) })
 }
 
 // Addresses tells a witness whether a policy, as it is written now, includes a

@@ -569,3 +569,15 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// A saved policy that names no client apps is about all of them, at a sign-in and
+// for the witness.
+func TestAPolicyWithoutClientAppsIsAboutAll(t *testing.T) {
+	firm, _ := load(t, map[string]string{
+		"users.json":                     adaUser,
+		"conditionalAccessPolicies.json": `{"id":"dddddddd-0000-4000-8000-000000000004","state":"enabled","conditions":{"applications":{"includeApplications":["All"]},"users":{"includeUsers":["All"]}},"grantControls":{"operator":"OR","builtInControls":["mfa"]}}`,
+	})
+	if demand, by := firm.DemandsMFA(ada); demand != tenant.DemandAlways {
+		t.Errorf("DemandsMFA = %s by %v, want always", demand, by)
+	}
+}

@@ -188,6 +188,9 @@ func TestWhomAPolicyIsAbout(t *testing.T) {
 		"a placeholder is nobody":        {tenant.Object{"includeUsers": []any{"All"}, "excludeUsers": []any{"Current administrator will be excluded"}}, p.app, true, true, nil},
 		"narrowed by place":              {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, false, tenant.Object{"locations": tenant.Object{"includeLocations": []any{"All"}, "excludeLocations": []any{"AllTrusted"}}}},
 		"narrowed to some apps":          {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, false, tenant.Object{"applications": tenant.Object{"includeApplications": []any{"Office365"}}}},
+		"narrowed to some platforms":     {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, false, tenant.Object{"platforms": tenant.Object{"includePlatforms": []any{"all"}, "excludePlatforms": []any{"iOS"}}}},
+		"on every platform":              {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, true, tenant.Object{"platforms": tenant.Object{"includePlatforms": []any{"all"}, "excludePlatforms": []any{}}}},
+		"at every place":                 {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, true, tenant.Object{"locations": tenant.Object{"includeLocations": []any{"All"}, "excludeLocations": []any{}}}},
 		"narrowed by what is new":        {tenant.Object{"includeUsers": []any{"All"}}, p.app, true, false, tenant.Object{"moonPhases": []any{"full"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,6 +217,39 @@ func TestWhomAPolicyIsAbout(t *testing.T) {
 			}
 			if got, by := firm.DemandsMFA(w.who); got != want {
 				t.Errorf("DemandsMFA = %v by %v, want %v", got, by, want)
+			}
+		})
+	}
+}
+
+// A policy that asks for MFA at no sign-in demands it of nobody, though it is
+// about everybody.
+func TestMFAThatIsAskedForNowhere(t *testing.T) {
+	firm := exact(tenant.Sample(1, newClock()))
+	p := peopleOf(t, firm)
+	for name, set := range map[string]func(policy tenant.Object){
+		"about no application": func(policy tenant.Object) {
+			policy["conditions"].(tenant.Object)["applications"] = tenant.Object{"includeApplications": []any{"None"}}
+		},
+		"about something done": func(policy tenant.Object) {
+			policy["conditions"].(tenant.Object)["applications"] = tenant.Object{"includeUserActions": []any{"urn:user:registersecurityinfo"}}
+		},
+		"that blocks": func(policy tenant.Object) {
+			policy["grantControls"] = tenant.Object{"operator": "OR", "builtInControls": []any{"block", "mfa"}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := everybody(tenant.StateEnabled)
+			set(policy)
+			id := firm.AddPolicy(policy)
+			if !firm.Addresses(id, p.app) {
+				t.Fatal("the policy is not about everybody")
+			}
+			if got, by := firm.DemandsMFA(p.app); got != tenant.DemandNo || len(by) > 0 {
+				t.Errorf("DemandsMFA = %v by %v", got, by)
+			}
+			if err := firm.DeletePolicy(id); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -145,7 +145,11 @@ func protectionRules(cfg Config, dir Directory, day Date) []findingRule {
 			func(a Account) []string {
 				var seen []string
 				for _, u := range a.Upcoming {
-					seen = append(seen, "policy "+u.Policy+" from "+nameOr(u.From.String(), "a day not known"))
+					from := "a day not known"
+					if !u.From.IsZero() {
+						from = u.From.String() + " at the earliest"
+					}
+					seen = append(seen, "policy "+u.Policy+" from "+from)
 				}
 				return seen
 			},

@@ -153,7 +153,7 @@ func TestEachFinding(t *testing.T) {
 				func(a *rollout.Account) { a.Upcoming = []rollout.Upcoming{{Policy: "p9", From: today}} },
 				func(a *rollout.Account) { a.Upcoming = []rollout.Upcoming{{Policy: "p9", From: today}, {Policy: "p8"}} },
 			},
-			misses: []func(*rollout.Account){always}, evidence: "policy p8 from a day not known; policy p9 from 2027-01-12",
+			misses: []func(*rollout.Account){always}, evidence: "policy p8 from a day not known; policy p9 from 2027-01-12 at the earliest",
 		},
 		{
 			id: "service-interactive", severity: "warning",

@@ -98,6 +98,11 @@ func newReport(t Timeline) (*report, error) {
 // nameEverything notes how to call what the tenant calls by an id.
 func (r *report) nameEverything() {
 	d := r.detail
+	for id, name := range d.policies {
+		if name != "" {
+			r.names[strings.ToLower(id)] = `"` + name + `"`
+		}
+	}
 	for _, g := range d.known.Groups {
 		if g.ID != "" {
 			r.names[strings.ToLower(g.ID)] = "group " + g.Purpose

@@ -8,7 +8,7 @@ import (
 	"sallyport/shared/rollout"
 )
 
-// partTable is the coverage of the last audit, over one way to part people.
+// partTable is coverage, over one way to part people.
 type partTable struct {
 	By    string
 	Lines []partLine
@@ -16,9 +16,9 @@ type partTable struct {
 }
 
 type partLine struct {
-	Name, Percent string
-	Capable, All  int
-	Width         int // of the bar, in percent of everybody in the part
+	Name, First, Last string // of the audits; First is empty where the part was not there yet
+	Capable, All      int    // at the last
+	Width             int    // of the bar, in percent of everybody in the part
 }
 
 // mostParts is how many lines a table of parts has.
@@ -28,18 +28,22 @@ const mostParts = 15
 // first. A part without anybody who counts is left out.
 func (r *report) parts() {
 	c := r.detail.audit.Coverage
+	var first rollout.Coverage
+	if len(r.points) > 0 {
+		first = r.points[0].Coverage
+	}
 	byWave, byClass := partTable{By: "Wave"}, partTable{By: "Kind of account"}
 	for _, w := range r.detail.cfg.Waves {
-		byWave.add(w.Name, c.ByWave[w.Name])
+		byWave.add(w.Name, first.ByWave[w.Name], c.ByWave[w.Name])
 	}
 	for _, class := range rollout.Classes() {
-		byClass.add(string(class), c.ByClass[class])
+		byClass.add(string(class), first.ByClass[class], c.ByClass[class])
 	}
 	byDepartment := partTable{By: "Department"}
 	names := sortedKeys(c.ByDepartment)
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(c.ByDepartment[b].All, c.ByDepartment[a].All) })
 	for _, name := range names[:min(len(names), mostParts)] {
-		byDepartment.add(departmentWords(name), c.ByDepartment[name])
+		byDepartment.add(departmentWords(name), first.ByDepartment[name], c.ByDepartment[name])
 	}
 	if more := len(names) - mostParts; more > 0 {
 		byDepartment.More = fmt.Sprintf("%d smaller ones are not shown.", more)
@@ -51,10 +55,15 @@ func (r *report) parts() {
 	}
 }
 
-func (t *partTable) add(name string, s rollout.Share) {
-	if s.All > 0 {
-		t.Lines = append(t.Lines, partLine{name, fmt.Sprintf("%.1f", s.Percent()), s.Capable, s.All, int(s.Percent())})
+func (t *partTable) add(name string, first, last rollout.Share) {
+	if last.All == 0 {
+		return
 	}
+	line := partLine{Name: name, Last: percent(last.Percent()), Capable: last.Capable, All: last.All, Width: int(last.Percent())}
+	if first.All > 0 {
+		line.First = percent(first.Percent())
+	}
+	t.Lines = append(t.Lines, line)
 }
 
 func departmentWords(name string) string {

@@ -219,7 +219,7 @@ var whyNot = map[rollout.Class]string{
 	rollout.ClassSharedMailbox: "reached through people's own accounts; its sign-in should be blocked",
 	rollout.ClassDisabled:      "cannot sign in",
 	rollout.ClassService:       "a program, listed by name under exemptions",
-	rollout.ClassGuest:         "people of another house; counted if rollout.yaml says so",
+	rollout.ClassGuest:         "people of another organisation; counted if rollout.yaml says so",
 	rollout.ClassNeverSignedIn: "told and protected, counted from the first sign-in on",
 }
 
@@ -282,7 +282,12 @@ var changeWords = map[string]string{
 }
 
 func (r *report) rest() {
-	for _, f := range rollout.Present(r.detail.audit.Findings) {
+	findings := rollout.Present(r.detail.audit.Findings)
+	gravest := []string{rollout.SeverityCritical, rollout.SeverityWarning, rollout.SeverityNote}
+	slices.SortStableFunc(findings, func(a, b rollout.Finding) int {
+		return cmp.Compare(slices.Index(gravest, a.Severity), slices.Index(gravest, b.Severity))
+	})
+	for _, f := range findings {
 		who := make([]string, 0, len(f.Accounts))
 		for _, id := range f.Accounts {
 			who = append(who, r.name(id))

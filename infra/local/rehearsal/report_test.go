@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	alice = "11111111-0000-4000-8000-000000000001"
-	bob   = "22222222-0000-4000-8000-000000000002"
-	key   = "33333333-0000-4000-8000-000000000003"
+	alice   = "11111111-0000-4000-8000-000000000001"
+	bob     = "22222222-0000-4000-8000-000000000002"
+	managed = "44444444-0000-4000-8000-00000000000a"
+	key     = "33333333-0000-4000-8000-000000000003"
 )
 
 // small is a rehearsal of three days, made by hand, in which each section of the
@@ -32,6 +33,9 @@ func small() Timeline {
 	point := func(day, capable int) rollout.CoveragePoint {
 		return rollout.CoveragePoint{Day: rollout.DateOf(begin).AddDays(day), Coverage: rollout.Coverage{Capable: capable, All: 2}}
 	}
+	first := point(0, 0)
+	first.Coverage.ByWave = map[string]rollout.Share{"everyone": {All: 2}}
+	first.Coverage.ByDepartment = map[string]rollout.Share{"<b>Sales</b>": {Capable: 2, All: 80}}
 	return Timeline{
 		Tenant: "contoso.onmicrosoft.com", Seed: 7, Days: 3, From: rollout.DateOf(begin), Coverage: Span{Start: 0, End: 50},
 		Waves: []WaveLine{
@@ -56,7 +60,7 @@ func small() Timeline {
 		Failures:   map[string]int{"audit": 2},
 		Violations: []string{"2026-10-06 09:00 property 4: " + bob + " was stopped"},
 		Final:      Final{Capable: 1, Counted: 2, Open: 1},
-		points:     []rollout.CoveragePoint{point(0, 0), point(1, 1), point(2, 1)},
+		points:     []rollout.CoveragePoint{first, point(1, 1), point(2, 1)},
 		detail: detail{
 			cfg: rollout.Config{TimeZone: "Europe/Berlin", Waves: []rollout.WaveConfig{{Name: "everyone", Members: rollout.MembersAll, Deadline: rollout.DateOf(begin).AddDays(1)}}},
 			accounts: []rollout.Account{
@@ -70,9 +74,12 @@ func small() Timeline {
 					ByWave: map[string]rollout.Share{"everyone": {Capable: 1, All: 2}, "of an older plan": {Capable: 1, All: 1}}, ByClass: map[rollout.Class]rollout.Share{rollout.ClassMember: {Capable: 1, All: 2}},
 					ByDepartment: departments(),
 				},
-				Findings: []rollout.Finding{{ID: "gone", Severity: "critical", Text: "was mended", GoneAt: *at(1, 0)}, {ID: "weak", Evidence: "policy of " + bob, Severity: "warning", Text: "1 person has SMS only", Accounts: []string{alice}, Remedy: "Ask them."}},
+				Findings: []rollout.Finding{
+					{ID: "gone", Severity: "critical", Text: "was mended", GoneAt: *at(1, 0)}, {ID: "idle", Severity: "note", Text: "Nothing demands MFA"}, {ID: "weak", Evidence: "policy of " + bob + ", policy " + managed, Severity: "warning", Text: "1 person has SMS only", Accounts: []string{alice}, Remedy: "Ask them."},
+				},
 			},
-			known: rollout.Known{Waves: []rollout.Wave{{Name: "everyone", History: []rollout.Move{{To: rollout.WaveHeld, At: *at(1, 0), Reason: "still missing: " + bob}}}}},
+			policies: map[string]string{strings.ToUpper(managed): "Microsoft-managed: <i>all</i>"},
+			known:    rollout.Known{Waves: []rollout.Wave{{Name: "everyone", History: []rollout.Move{{To: rollout.WaveHeld, At: *at(1, 0), Reason: "still missing: " + bob}}}}},
 			changes: []rollout.Change{
 				{What: "fillGroup", Target: "g1", After: "add " + strings.Join([]string{alice, bob, key, alice, bob}, " ") + "; remove ", At: *at(0, 0), Result: "done"},
 				{What: "setPolicyState", Target: "p1", Before: rollout.StateReportOnly, After: "enabled", At: *at(2, 0), Result: "503"},
@@ -160,9 +167,9 @@ func TestReportSays(t *testing.T) {
 		"holdouts": {`=HYPERLINK("http://example.com")" onload="x`},
 		"classes":  {"member 2 2 1", "emergency account outside every policy on purpose; each use raises an alert 1 no"},
 		"parts": {
-			"everyone 1 2 50.0 %", "member 1 2 50.0 %", "<b>Sales</b> 9 90 10.0 % no department given 3 4 75.0 % small 0 0 1 0.0 %", "2 smaller ones are not shown",
+			"everyone 0.0 % 50.0 % 1 of 2", "member not known 50.0 % 1 of 2", "<b>Sales</b> 2.5 % 10.0 % 9 of 90 no department given not known 75.0 % 3 of 4 small 0 not known 0.0 % 0 of 1", "2 smaller ones are not shown",
 		},
-		"findings": {`warning 1 person has SMS only policy of =HYPERLINK("http://example.com")" onload="x <script>alert(1)</script> Ask them.`},
+		"findings": {`warning 1 person has SMS only policy of =HYPERLINK("http://example.com")" onload="x, policy "Microsoft-managed: <i>all</i>" Ask them. <script>alert(1)</script> note Nothing demands MFA`},
 		"changes":  {"change members: g1 add <script>alert(1)</script>, =HYPERLINK(\"http://example.com\")\" onload=\"x, Emergency One and 2 more done", "report-only → enabled failed 503", "unknown: the run ended"},
 		"faults":   {"429 3 503 2 crash 1", "audit 2"},
 	} {

@@ -96,6 +96,7 @@ type detail struct {
 	known    rollout.Known
 	alerts   []rollout.Alert
 	changes  []rollout.Change
+	policies map[string]string // display names, by id
 }
 
 // timeline reads the end of a rehearsal from the table and the tenant.
@@ -118,6 +119,11 @@ func (w *world) timeline(ctx context.Context) (Timeline, error) {
 		if err := read(); err != nil {
 			return Timeline{}, fmt.Errorf("read the end of the rehearsal: %w", err)
 		}
+	}
+	d.policies = map[string]string{}
+	for _, p := range w.options.Tenant.Policies() {
+		id, _ := p["id"].(string)
+		d.policies[id], _ = p["displayName"].(string)
 	}
 	w.witness.end(d.alerts)
 	t.Violations = append([]string{}, w.witness.violations...)

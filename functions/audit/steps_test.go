@@ -349,6 +349,17 @@ func TestSignInsAreTakenUpAgain(t *testing.T) {
 	}
 }
 
+// A tenant without accounts does not exist, on its first night either.
+func TestNoAccounts(t *testing.T) {
+	f := newFirm()
+	f.users = nil
+	b := newBooks(t, f)
+	err := b.audit.Run(t.Context(), "contoso.onmicrosoft.com", firmNight, &job.Summary{})
+	if err == nil || !strings.Contains(err.Error(), "the listing is empty") {
+		t.Errorf("run answered %v", err)
+	}
+}
+
 // A report without a row, although there are accounts, was not read.
 func TestEmptyReport(t *testing.T) {
 	f := newFirm()

@@ -79,6 +79,20 @@ func (a Audit) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum *
 	return err
 }
 
+// Begin marks an audit of the tenant as begun, unless one is under way.
+func (a Audit) Begin(ctx context.Context, t rollout.TenantID, now time.Time) error {
+	space := a.workspace(t)
+	_, found, err := space.progress(ctx, now)
+	if err != nil || found {
+		return err
+	}
+	p, err := space.begin(ctx, now)
+	if err != nil {
+		return err
+	}
+	return space.save(ctx, progressName, p)
+}
+
 // Continues reports whether an audit of the tenant was begun, has not ended, and
 // may go on now.
 func (a Audit) Continues(ctx context.Context, t rollout.TenantID, now time.Time) (bool, error) {

@@ -261,3 +261,42 @@ func TestHandlerContinues(t *testing.T) {
 		t.Errorf("%d runs counted as done, want the last one: %v", len(runs), err)
 	}
 }
+
+// A tenant for which a large one left no time is gone on with by the next event,
+// although nobody had begun to read it.
+func TestNobodyIsForgotten(t *testing.T) {
+	b := newBench(t)
+	other := b.cfg
+	other.Tenant = "zulu.onmicrosoft.com" // behind the bench's own
+	if err := b.table.PutConfig(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	h := audit.Handler{Audit: b.audit, Tenants: b.table, Runner: b.runner()}
+	now := b.clock.Now()
+	h.Audit.Now = func() time.Time { return now }
+	deadline := now.Add(15 * time.Minute)
+	reads := b.graph
+	h.Audit.Graph = func(_ context.Context, tenant rollout.TenantID) (audit.Graph, error) {
+		if tenant == b.cfg.Tenant {
+			now = deadline.Add(-30 * time.Second) // it takes all the time there is
+		}
+		return reads, nil
+	}
+	event := audit.Event{ScheduledEvent: job.ScheduledEvent{Time: b.clock.Now()}}
+	if err := h.Handle(deadlineAt{t.Context(), deadline}, event); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := b.table.Audit(t.Context(), other.Tenant); err == nil {
+		t.Fatalf("the other was audited in no time: %+v", run)
+	}
+	event.Continue, deadline = true, now.Add(time.Hour)
+	h.Audit.Graph = func(context.Context, rollout.TenantID) (audit.Graph, error) { return reads, nil }
+	if err := h.Handle(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	for _, tenant := range []rollout.TenantID{b.cfg.Tenant, other.Tenant} {
+		if run, err := b.table.Audit(t.Context(), tenant); err != nil || run.Accounts != len(b.tenant.Users()) {
+			t.Errorf("%s: %d accounts, %v", tenant, run.Accounts, err)
+		}
+	}
+}

@@ -46,6 +46,9 @@ type listed struct {
 	Oldest     time.Time `json:"oldest"`
 	From       time.Time `json:"from"`
 	Disordered bool      `json:"disordered"`
+	// Denied is the permission that lacked when every account of a question was
+	// refused.
+	Denied string `json:"denied"`
 	// Sheets hold the rows: United of them put together, then those of the last pages.
 	Sheets []string `json:"sheets"`
 	United int      `json:"united"`

@@ -181,6 +181,9 @@ func (r *reading) missing() []rollout.MissingData {
 	if why != "" {
 		list = append(list, rollout.MissingData{Listing: listManagers, Reason: why, Consequence: "a holdout's manager is not known"})
 	}
+	if why := r.progress.of(listPurposes).Refused; why != "" {
+		list = append(list, rollout.MissingData{Listing: listPurposes, Reason: why, Consequence: "shared mailboxes and rooms look like people"})
+	}
 	if why := r.progress.of(listMFA).Refused; why != "" {
 		list = append(list, rollout.MissingData{Listing: listMFA, Reason: why, Consequence: "whether the legacy per-user MFA is still on anywhere is not known"})
 	}

@@ -182,7 +182,7 @@ func purposes(ctx context.Context, r *reading, l *listed) ([]record, string, err
 	}, func(ids []string) ([]record, error) {
 		answers, err := r.graph.Purposes(ctx, ids)
 		if err != nil {
-			return nil, err
+			return nil, l.unlessAllWereDenied(err)
 		}
 		var list []kindOf
 		for _, id := range ids {
@@ -244,11 +244,8 @@ func perUserMFA(ctx context.Context, r *reading, l *listed) ([]record, string, e
 		return rollout.AsksPerUserMFA(u, before, night)
 	}, func(ids []string) ([]record, error) {
 		answers, err := r.graph.PerUserMFA(ctx, ids)
-		if why := graph.Refusal(err); why != "" {
-			return nil, refused(why)
-		}
 		if err != nil {
-			return nil, err
+			return nil, l.unlessAllWereDenied(err)
 		}
 		var list []graph.MFAState
 		for _, id := range ids {
@@ -350,7 +347,25 @@ func (r *reading) ask(ctx context.Context, listing string, l *listed, want wante
 		return nil, "", nil
 	}
 	rows, err := question(ids)
+	if err == nil && q.at == "" && l.Denied != "" && l.Rows+len(rows) == 0 {
+		return nil, "", refused("Graph refused every account that was asked about: the app may lack the permission " + l.Denied)
+	}
 	return rows, q.at, err
+}
+
+// unlessAllWereDenied passes over a refusal of all accounts of one question: they
+// may have no mailbox, each of them. It is remembered, for the case that nobody
+// else is answered either. Where Graph does not know the question, that is all.
+func (l *listed) unlessAllWereDenied(err error) error {
+	var denied *graph.DeniedError
+	if errors.As(err, &denied) {
+		l.Denied = denied.Permission
+		return nil
+	}
+	if why := graph.Refusal(err); why != "" {
+		return refused(why)
+	}
+	return err
 }
 
 // wanted yields the ids of the accounts behind one that are wanted.

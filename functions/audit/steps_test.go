@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -213,7 +214,7 @@ func TestPerUserMFA(t *testing.T) {
 		return nil, &graph.DeniedError{Permission: "Policy.Read.All", Answer: &graph.Error{Status: 403}}
 	}
 	run, accounts = b.night(t, 9)
-	if !strings.Contains(missing(run), "per-user-mfa: the app lacks the permission Policy.Read.All") || accounts["b"].PerUserMFA != "enabled" {
+	if !strings.Contains(missing(run), "the app may lack the permission Policy.Read.All") || accounts["b"].PerUserMFA != "enabled" {
 		t.Errorf("refused: missing %q, b %q", missing(run), accounts["b"].PerUserMFA)
 	}
 }
@@ -239,6 +240,34 @@ func TestPurposes(t *testing.T) {
 	f.purposes = func(ids []string) (map[string]string, error) { return map[string]string{"c": "user"}, nil }
 	if _, accounts := b.night(t, 2); accounts["c"].Class != rollout.ClassMember {
 		t.Errorf("turned into a person's, c is %q", accounts["c"].Class)
+	}
+}
+
+// Accounts without a mailbox are refused like those that the app may not ask
+// about. A question of which all are refused proves nothing, unless nobody at all
+// is answered.
+func TestPurposesDenied(t *testing.T) {
+	f := newFirm()
+	for n := range 150 { // two questions
+		id := fmt.Sprintf("m%03d", n)
+		u := person(id)
+		u.Licensed = false
+		f.users = append(f.users, u)
+	}
+	denied := &graph.DeniedError{Permission: "MailboxSettings.Read", Answer: &graph.Error{Status: 403}}
+	f.purposes = func(ids []string) (map[string]string, error) {
+		if slices.Contains(ids, "m149") {
+			return nil, denied
+		}
+		return map[string]string{"m000": "shared"}, nil
+	}
+	b := newBooks(t, f)
+	if run, accounts := b.night(t, 0); accounts["m000"].Class != rollout.ClassSharedMailbox || strings.Contains(missing(run), "purposes") {
+		t.Errorf("m000 is %q, missing %q", accounts["m000"].Class, missing(run))
+	}
+	f.purposes = func([]string) (map[string]string, error) { return nil, denied }
+	if run, accounts := b.night(t, 1); accounts["m000"].Class != rollout.ClassSharedMailbox || !strings.Contains(missing(run), "the app may lack the permission MailboxSettings.Read") {
+		t.Errorf("m000 is %q, missing %q", accounts["m000"].Class, missing(run))
 	}
 }
 

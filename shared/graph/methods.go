@@ -124,35 +124,45 @@ func (c *Client) Purposes(ctx context.Context, ids []string) (map[string]string,
 	}
 	about := apiMailboxes()
 	purposes := make(map[string]string, len(ids))
-	var refused error
-	denied := 0
-	// Four at a time is what Outlook serves to one app.
-	err := c.batch(ctx, c.base(), about, 4, paths, func(i, status int, body []byte) error {
-		switch status {
-		case http.StatusOK:
-			purpose, err := purposeIn(about, body)
-			if err != nil {
-				return fmt.Errorf("user %s: %w", ids[i], err)
-			}
-			purposes[ids[i]] = purpose
-			return nil
-		case http.StatusNotFound:
-			return nil
-		case http.StatusForbidden:
-			// So Exchange answers for an account without a mailbox, too; a missing
-			// permission refuses every one.
-			denied, refused = denied+1, answerError(about, status, "", errorIn(body))
-			return nil
-		}
-		return fmt.Errorf("user %s: %w", ids[i], answerError(about, status, "", errorIn(body)))
+	// Four at a time is what Outlook serves to one app. Exchange answers 403 for an
+	// account without a mailbox, too.
+	err := c.askEach(ctx, c.base(), about, 4, ids, paths, func(i int, body []byte) error {
+		purpose, err := purposeIn(about, body)
+		purposes[ids[i]] = purpose
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if denied > 0 && denied == len(ids) {
-		return nil, refused
-	}
 	return purposes, nil
+}
+
+// askEach asks about accounts one by one and hands over each answer. Who is gone
+// (404) or refused (403) has none. Where every one is refused it may be that the
+// permission lacks: [DeniedError].
+func (c *Client) askEach(ctx context.Context, base string, about api, careful int, ids, paths []string, take func(i int, body []byte) error) error {
+	var refused error
+	denied := 0
+	err := c.batch(ctx, base, about, careful, paths, func(i, status int, body []byte) error {
+		var err error
+		switch status {
+		case http.StatusOK:
+			err = take(i, body)
+		case http.StatusNotFound:
+		case http.StatusForbidden:
+			denied, refused = denied+1, answerError(about, status, "", errorIn(body))
+		default:
+			err = answerError(about, status, "", errorIn(body))
+		}
+		if err != nil {
+			return fmt.Errorf("user %s: %w", ids[i], err)
+		}
+		return nil
+	})
+	if err == nil && denied > 0 && denied == len(ids) {
+		return refused
+	}
+	return err
 }
 
 // purposeIn reads the purpose in each of the shapes that Graph is known to use:

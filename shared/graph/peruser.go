@@ -77,35 +77,21 @@ func (c *Client) PerUserMFA(ctx context.Context, ids []string) (map[string]strin
 	}
 	about := apiPerUserMFA()
 	states := make(map[string]string, len(ids))
-	var refused error
-	denied := 0
 	// Five in ten seconds, should the limit count each person.
-	err := c.batch(ctx, c.beta(), about, 5, paths, func(i, status int, body []byte) error {
-		switch status {
-		case http.StatusOK:
-			var answer struct {
-				State *string `json:"perUserMfaState"`
-			}
-			if err := decode(about, body, &answer); err != nil {
-				return fmt.Errorf("user %s: %w", ids[i], err)
-			}
-			if answer.State != nil && *answer.State != "" {
-				states[ids[i]] = *answer.State
-			}
-			return nil
-		case http.StatusNotFound:
-			return nil
-		case http.StatusForbidden:
-			denied, refused = denied+1, answerError(about, status, "", errorIn(body))
-			return nil
+	err := c.askEach(ctx, c.beta(), about, 5, ids, paths, func(i int, body []byte) error {
+		var answer struct {
+			State *string `json:"perUserMfaState"`
 		}
-		return fmt.Errorf("user %s: %w", ids[i], answerError(about, status, "", errorIn(body)))
+		if err := decode(about, body, &answer); err != nil {
+			return err
+		}
+		if answer.State != nil && *answer.State != "" {
+			states[ids[i]] = *answer.State
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
-	}
-	if denied > 0 && denied == len(ids) {
-		return nil, refused
 	}
 	return states, nil
 }

@@ -70,16 +70,15 @@ func (t *Tenant) listUsers(c *call) answer {
 	}
 	l := listing{context: "users", rows: t.users.all(), properties: userProperties, standard: standardUser, filters: userFilters, pageOf: 100, most: 999, options: []string{"$expand"}}
 	if activity {
-		l.most = 500
-		for i, u := range l.rows {
-			l.rows[i] = t.withActivity(u)
-		}
+		l.most, l.dress = 500, t.withActivity
 	}
 	if t.behave.BulkPerUserMFA && strings.Contains(c.query.Get("$select"), perUserState) {
 		l.properties = append(slices.Clone(userProperties), perUserState)
-		for i, u := range l.rows {
-			l.rows[i] = maps.Clone(u)
-			l.rows[i][perUserState] = t.person(text(u, "id")).perUser
+		with := l.dressed
+		l.dress = func(u Object) Object {
+			u = maps.Clone(with(u))
+			u[perUserState] = t.person(text(u, "id")).perUser
+			return u
 		}
 	}
 	if c.query.Has("$expand") {
@@ -108,15 +107,17 @@ func (t *Tenant) expandManager(c *call, l *listing) answer {
 		return badQuery("Parsing OData Select and Expand failed: Could not expand '" + c.query.Get("$expand") + "' on type 'microsoft.graph.user'.")
 	}
 	l.most, l.expanded = 100, "manager"
-	for i, u := range l.rows {
+	with := l.dressed
+	l.dress = func(u Object) Object {
 		manager, known := t.users.get(t.person(text(u, "id")).manager)
 		if !known {
-			continue
+			return with(u)
 		}
 		shown := pick(manager, properties)
 		shown["@odata.type"] = graphType + "user"
-		l.rows[i] = maps.Clone(u)
-		l.rows[i]["manager"] = shown
+		u = maps.Clone(with(u))
+		u["manager"] = shown
+		return u
 	}
 	return answer{}
 }

@@ -27,6 +27,9 @@ type listing struct {
 	pageOf  int  // rows on a page without $top
 	most    int  // rows on a page at most
 	noTop   bool // $top is refused
+	// dress adds to a row what only this call shows; nil: nothing. It costs time,
+	// so without a filter only the page's rows are dressed.
+	dress func(Object) Object
 	// expanded is a property that comes whatever is selected, where a row has it
 	expanded string
 	options  []string
@@ -48,6 +51,7 @@ func (t *Tenant) list(c *call, l listing) answer {
 	if len(terms) > 0 {
 		rows = nil
 		for _, r := range l.rows {
+			r = l.dressed(r)
 			if matches(r, terms) {
 				rows = append(rows, r)
 			}
@@ -73,6 +77,9 @@ func (t *Tenant) list(c *call, l listing) answer {
 	}
 	page := make([]any, 0, to-from)
 	for _, r := range rows[from:to] {
+		if len(terms) == 0 {
+			r = l.dressed(r)
+		}
 		shown := pick(r, selected)
 		if with, has := r[l.expanded]; has {
 			shown[l.expanded] = with
@@ -84,6 +91,13 @@ func (t *Tenant) list(c *call, l listing) answer {
 		body["@odata.nextLink"] = c.next(skipToken(to, c.at))
 	}
 	return ok(http.StatusOK, body)
+}
+
+func (l listing) dressed(r Object) Object {
+	if l.dress == nil {
+		return r
+	}
+	return l.dress(r)
 }
 
 // refuse answers query options that the end point does not know.

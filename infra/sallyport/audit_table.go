@@ -42,26 +42,62 @@ func (a *auditTable) Close(s export.Summary) error {
 	})
 	out := tabwriter.NewWriter(a.to, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(out, "ACCOUNT\tCLASS\tCOUNTS\tCAPABLE\tENFORCED\tSTRENGTH")
+	names := map[string]string{}
 	for _, x := range a.rows {
+		names[strings.ToLower(x.ID)] = x.UserPrincipalName
 		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n",
 			short(printable(x.UserPrincipalName), accountWidth), x.Class, yesNo(&x.Counts), yesNo(x.Capable), orUnknown(x.Enforced), orUnknown(x.Strength))
 	}
-	fmt.Fprintf(out, "\n%s: %d of %d who count are capable, %.1f %%\n", a.tenant, s.Coverage.Numerator, s.Coverage.Denominator, s.Coverage.Percent)
+	fmt.Fprint(out, legend)
+	fmt.Fprintf(out, "\nCoverage of %s: %d of %d who count are capable, %.1f %%\n", a.tenant, s.Coverage.Numerator, s.Coverage.Denominator, s.Coverage.Percent)
 	for _, class := range classes {
 		if n := s.Coverage.PerClass[class]; n > 0 {
 			fmt.Fprintf(out, "  %s\t%d\n", class, n)
 		}
 	}
+	if len(s.Findings) == 0 {
+		fmt.Fprintln(out, "\nNo findings.")
+	}
 	for _, f := range s.Findings {
-		fmt.Fprintf(out, "\n%s%s", wrapped("", f.Severity+": "+f.Text), wrapped("  ", f.Remedy))
+		fmt.Fprintf(out, "\n%s%s%s%s", wrapped("", "  ", f.Severity+": "+f.Text),
+			labelled("accounts", concerned(f, names)), labelled("evidence", f.Evidence), labelled("to do", f.Remedy))
 	}
 	for _, m := range s.Missing {
-		fmt.Fprintf(out, "\n%s", wrapped("", fmt.Sprintf("not known: %s (%s): %s", m.Listing, m.Reason, m.Consequence)))
+		fmt.Fprintf(out, "\n%s", wrapped("", "  ", fmt.Sprintf("not known: %s (%s): %s", m.Listing, m.Reason, m.Consequence)))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write the audit: %w", err)
 	}
 	return nil
+}
+
+// legend says what the columns mean.
+const legend = `
+COUNTS    in coverage: people do, once they are no longer new
+CAPABLE   could pass MFA today
+ENFORCED  MFA is demanded always, partly (of some applications, under conditions) or not
+STRENGTH  of the best method that can be used; weak is SMS and voice
+`
+
+// mostConcerned is how many accounts of a finding are named. All are in the JSON.
+const mostConcerned = 5
+
+// concerned names accounts of a finding as the table calls them.
+func concerned(f export.Finding, names map[string]string) string {
+	var who []string
+	for _, id := range f.Accounts[:min(len(f.Accounts), mostConcerned)] {
+		who = append(who, cmp.Or(names[strings.ToLower(id)], id))
+	}
+	text := strings.Join(who, ", ")
+	if more := max(f.Count, len(f.Accounts)) - len(who); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return strings.TrimSpace(text)
+}
+
+// labelled is a line of a finding; nothing where there is nothing to say.
+func labelled(label, text string) string {
+	return wrapped(fmt.Sprintf("  %-10s", label), "            ", text)
 }
 
 func yesNo(b *bool) string {
@@ -89,20 +125,23 @@ func short(text string, most int) string {
 	return text
 }
 
-// wrapped is the text in lines of the table's width, broken between words.
-func wrapped(indent, text string) string {
+// wrapped is the text in lines of the table's width, broken between words: the
+// first behind one lead, the others behind another.
+func wrapped(lead, others, text string) string {
 	var b strings.Builder
 	left := 0
 	for i, word := range strings.Fields(printable(text)) {
-		if n := len([]rune(word)); i > 0 && n < left {
+		n := len([]rune(word))
+		switch {
+		case i == 0:
+			b.WriteString(lead + word)
+			left = tableWidth - len(lead) - n
+		case n < left:
 			b.WriteString(" " + word)
 			left -= n + 1
-		} else {
-			if i > 0 {
-				b.WriteString("\n")
-			}
-			b.WriteString(indent + word)
-			left = tableWidth - len(indent) - n
+		default:
+			b.WriteString("\n" + others + word)
+			left = tableWidth - len(others) - n
 		}
 	}
 	if b.Len() == 0 {

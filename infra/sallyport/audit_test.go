@@ -121,7 +121,7 @@ func TestAuditTable(t *testing.T) {
 	long := strings.Repeat("very.", 20) + "long@contoso.com"
 	for _, r := range []export.Row{
 		{UserPrincipalName: "b@contoso.com", Class: rollout.ClassMember},
-		{UserPrincipalName: "A@contoso.com", Class: rollout.ClassMember},
+		{ID: "aB", UserPrincipalName: "A@contoso.com", Class: rollout.ClassMember},
 		{UserPrincipalName: "z\x1b[2J@contoso.com", Class: rollout.ClassEmergency},
 		{UserPrincipalName: long, Class: rollout.ClassAdmin},
 	} {
@@ -129,8 +129,15 @@ func TestAuditTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := table.Close(export.SummaryOf(rollout.Coverage{}, []rollout.Finding{{Severity: "note", Text: strings.Repeat("word ", 50), Remedy: "Do it."}}, nil)); err != nil {
+	finding := rollout.Finding{
+		Severity: "note", Text: strings.Repeat("word ", 50), Evidence: "policy p1", Remedy: "Do it.",
+		Accounts: []string{"Ab", "of-somebody-gone", "3", "4", "5", "6"}, Count: 12,
+	}
+	if err := table.Close(export.SummaryOf(rollout.Coverage{}, []rollout.Finding{finding, {Severity: "note", Text: "No more is said of it."}}, nil)); err != nil {
 		t.Fatal(err)
+	}
+	if quiet := shown.String()[strings.Index(shown.String(), "note: No more"):]; quiet != "note: No more is said of it.\n" {
+		t.Errorf("a finding without accounts says %q", quiet)
 	}
 	var accounts []string
 	for line := range strings.Lines(shown.String()) {
@@ -144,6 +151,13 @@ func TestAuditTable(t *testing.T) {
 	want := []string{"z?[2J@contoso.com", long[:accountWidth-1] + "…", "A@contoso.com", "b@contoso.com"}
 	if diff := cmp.Diff(want, accounts); diff != "" {
 		t.Errorf("accounts (-want +got):\n%s", diff)
+	}
+	for _, line := range []string{
+		"  accounts  A@contoso.com, of-somebody-gone, 3, 4, 5 and 7 more\n", "  evidence  policy p1\n", "  to do     Do it.\n",
+	} {
+		if !strings.Contains(shown.String(), line) {
+			t.Errorf("no line %q in\n%s", line, &shown)
+		}
 	}
 	if got := strings.Count(shown.String(), "word"); got != 50 {
 		t.Errorf("%d of 50 words are left:\n%s", got, shown.String())

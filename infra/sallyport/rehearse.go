@@ -157,7 +157,7 @@ func readConfig(s session, file string) (rollout.Config, error) {
 func loadTenant(s session, dir string, seed uint64, clock tenant.Clock) (*tenant.Tenant, error) {
 	t, report, err := tenant.Load(dir, seed, clock)
 	for _, m := range report.Missing {
-		fmt.Fprintf(s.stderr, "missing: %s.json: %s\n", m.Listing, m.Assumed)
+		fmt.Fprintf(s.stderr, "missing: %s.json; assumed: %s\n", m.Listing, m.Assumed)
 	}
 	for _, p := range report.Problems {
 		fmt.Fprintf(s.stderr, "problem: %s: %s\n", p.File, p.What)

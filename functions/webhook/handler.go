@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,7 +22,8 @@ import (
 // The routes, as API Gateway names them.
 const (
 	routeNotifications = "POST /notifications"
-	routeAlerts        = "POST /alerts/{secret}"
+	routeAlerts        = "POST /alerts/{secret}" // Azure Monitor's plain webhook
+	routeSecureAlerts  = "POST /alerts"          // and its secure one
 )
 
 // maxToken is the longest validation token that is echoed, in bytes. Graph's
@@ -50,10 +52,14 @@ func (h *Handler) Handle(ctx context.Context, req events.APIGatewayV2HTTPRequest
 	status := statusOf(err)
 	switch {
 	case status == http.StatusServiceUnavailable:
-		h.count("WebhookQueueRefused", 1, status, now)
+		metric := "WebhookQueueRefused"
+		if errors.Is(err, ErrUndecided) {
+			metric = "WebhookUndecided"
+		}
+		h.count(metric, 1, status, nil, now)
 		h.Log.ErrorContext(ctx, "request not queued, sender asked to come again", "route", req.RouteKey, "error", err)
 	case result.Foreign > 0 || err != nil:
-		h.count("WebhookRefused", max(result.Foreign, 1), status, now)
+		h.count("WebhookRefused", max(result.Foreign, 1), status, err, now)
 	}
 	if err == nil {
 		h.Log.InfoContext(ctx, "request queued", "route", req.RouteKey, "events", result.Queued, "foreign", result.Foreign)
@@ -61,20 +67,37 @@ func (h *Handler) Handle(ctx context.Context, req events.APIGatewayV2HTTPRequest
 	return reply(status), nil
 }
 
-var errNoRoute = errors.New("no such route")
+var (
+	errNoRoute   = errors.New("no such route")
+	errHandshake = errors.New("validation token is none of Graph's")
+)
 
 func (h *Handler) receive(ctx context.Context, req events.APIGatewayV2HTTPRequest, now time.Time) (Result, error) {
-	if req.RouteKey != routeNotifications && req.RouteKey != routeAlerts {
+	if !slices.Contains([]string{routeNotifications, routeAlerts, routeSecureAlerts}, req.RouteKey) {
 		return Result{}, errNoRoute
 	}
 	body, err := bodyOf(req)
 	if err != nil {
 		return Result{}, err
 	}
-	if req.RouteKey == routeAlerts {
+	switch req.RouteKey {
+	case routeAlerts:
 		return h.Receiver.Alert(ctx, req.PathParameters["secret"], body, now)
+	case routeSecureAlerts:
+		return h.Receiver.SecureAlert(ctx, header(req, "authorization"), body, now)
 	}
 	return h.Receiver.Notifications(ctx, body, now)
+}
+
+// header returns a header's value. API Gateway writes their names in lower case,
+// and joins values that are repeated with a comma, which no token holds.
+func header(req events.APIGatewayV2HTTPRequest, name string) string {
+	for key, value := range req.Headers {
+		if strings.EqualFold(key, name) {
+			return value
+		}
+	}
+	return ""
 }
 
 // handshake proves to Graph that the end point is ours: the token comes back as
@@ -82,7 +105,7 @@ func (h *Handler) receive(ctx context.Context, req events.APIGatewayV2HTTPReques
 // can ask for it.
 func (h *Handler) handshake(token string, now time.Time) events.APIGatewayV2HTTPResponse {
 	if token == "" || len(token) > maxToken || !utf8.ValidString(token) || strings.ContainsFunc(token, unicode.IsControl) {
-		h.count("WebhookRefused", 1, http.StatusBadRequest, now)
+		h.count("WebhookRefused", 1, http.StatusBadRequest, errHandshake, now)
 		return reply(http.StatusBadRequest)
 	}
 	return events.APIGatewayV2HTTPResponse{
@@ -134,7 +157,7 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, ErrForeign):
 		return http.StatusUnauthorized
-	case errors.Is(err, errNoRoute):
+	case errors.Is(err, errNoRoute), errors.Is(err, ErrOff):
 		return http.StatusNotFound
 	}
 	return http.StatusServiceUnavailable
@@ -144,12 +167,12 @@ func reply(status int) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: map[string]string{"X-Content-Type-Options": "nosniff"}}
 }
 
-// count writes one metric in CloudWatch's embedded format. The status says why
-// without another metric to pay for.
+// count writes one metric in CloudWatch's embedded format. Status and reason say
+// why without another metric to pay for, and hold nothing that the sender wrote.
 //
 // Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-func (h *Handler) count(name string, n, status int, now time.Time) {
-	line, err := json.Marshal(map[string]any{
+func (h *Handler) count(name string, n, status int, why error, now time.Time) {
+	metric := map[string]any{
 		"_aws": map[string]any{
 			"Timestamp": now.UnixMilli(),
 			"CloudWatchMetrics": []any{map[string]any{
@@ -161,7 +184,11 @@ func (h *Handler) count(name string, n, status int, now time.Time) {
 		"Function": "webhook",
 		"Status":   status,
 		name:       n,
-	})
+	}
+	if why != nil {
+		metric["Reason"] = why.Error()
+	}
+	line, err := json.Marshal(metric)
 	if err == nil {
 		_, err = h.Metrics.Write(append(line, '\n'))
 	}

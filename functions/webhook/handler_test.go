@@ -53,7 +53,7 @@ type door struct {
 func newDoor(clientState, alertSecret string) *door {
 	d := &door{queue: &queue{}}
 	d.handler = &webhook.Handler{
-		Receiver: webhook.NewReceiver(clientState, alertSecret, d.queue),
+		Receiver: webhook.NewReceiver(clientState, alertSecret, nil, d.queue),
 		Now:      func() time.Time { return received },
 		Log:      slog.New(slog.NewJSONHandler(&d.log, nil)),
 		Metrics:  &d.metrics,
@@ -375,6 +375,7 @@ func TestSamples(t *testing.T) {
 		"webhook-foreign":        {http.StatusUnauthorized, 0},
 		"webhook-alert-fired":    {http.StatusAccepted, 1},
 		"webhook-alert-resolved": {http.StatusAccepted, 1},
+		"webhook-alert-secure":   {http.StatusNotFound, 0}, // off: no tenant is trusted
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw, err := os.ReadFile("../../events/" + name + ".json")

@@ -3,9 +3,11 @@
 // decides nothing and looks nothing up, and it links no Graph SDK, because
 // Microsoft slows down and then drops deliveries to an end point that is late.
 //
-// A request proves itself by a shared secret: Graph's notifications carry it as
-// clientState, Azure Monitor's plain webhook in the path. Azure's signed
-// "secure webhook" is not understood here yet.
+// Graph's notifications prove themselves by a shared secret, their clientState.
+// Azure Monitor's alerts do by a token of Entra (a "secure webhook"), or by a
+// secret in the path (a plain webhook), which is the lesser choice: whoever reads
+// the action group, a proxy's log or a browser's history has it, it holds until
+// somebody changes it, and it says nothing about which tenant calls.
 //
 // Sources: https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
 // and https://learn.microsoft.com/azure/azure-monitor/alerts/action-groups
@@ -27,7 +29,10 @@ var (
 	ErrOversized = errors.New("body over the limit")
 	ErrMalformed = errors.New("malformed body")
 	ErrForeign   = errors.New("sender not proven")
-	// ErrQueue is the only one that asks the sender to come again.
+	// ErrOff: no tenant may call by this way.
+	ErrOff = errors.New("secure webhook is off")
+	// ErrQueue and [ErrUndecided] are the only ones that ask the sender to come
+	// again.
 	ErrQueue = errors.New("event queue refused")
 )
 
@@ -45,13 +50,15 @@ type Queue interface {
 type Receiver struct {
 	clientState secret
 	alerts      secret
+	tokens      *Tokens
 	queue       Queue
 }
 
 // NewReceiver makes a Receiver. The secrets are those given to Graph as
-// clientState and to Azure Monitor in the path; an empty one authorises nothing.
-func NewReceiver(clientState, alertSecret string, queue Queue) *Receiver {
-	return &Receiver{clientState: newSecret(clientState), alerts: newSecret(alertSecret), queue: queue}
+// clientState and to Azure Monitor in the path; an empty one authorises nothing,
+// and neither do nil tokens.
+func NewReceiver(clientState, alertSecret string, tokens *Tokens, queue Queue) *Receiver {
+	return &Receiver{clientState: newSecret(clientState), alerts: newSecret(alertSecret), tokens: tokens, queue: queue}
 }
 
 // Result counts what became of a request's items.
@@ -93,6 +100,26 @@ func (r *Receiver) Alert(ctx context.Context, given string, body []byte, now tim
 	if !r.alerts.matches(given) {
 		return Result{Foreign: 1}, fmt.Errorf("%w: the path does not carry our secret", ErrForeign)
 	}
+	return r.proven(ctx, body, now)
+}
+
+// SecureAlert takes one Azure Monitor alert that proves itself by its
+// Authorization header. It fails as [Receiver.Alert] does, and with [ErrOff] or
+// [ErrUndecided].
+func (r *Receiver) SecureAlert(ctx context.Context, authorization string, body []byte, now time.Time) (Result, error) {
+	if r.tokens == nil {
+		return Result{}, ErrOff
+	}
+	if err := r.tokens.prove(ctx, authorization, now); err != nil {
+		return Result{}, err
+	}
+	return r.proven(ctx, body, now)
+}
+
+// proven queues an alert whose sender is. The same alert may come again, from
+// Azure or from somebody who kept it: it carries the same alertId, by which
+// breakglass claims it once.
+func (r *Receiver) proven(ctx context.Context, body []byte, now time.Time) (Result, error) {
 	event, err := parseAlert(body)
 	if err != nil {
 		return Result{}, err

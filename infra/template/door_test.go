@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// door: the two routes that webhook answers and no other, throttled, and a log
+// door: the three routes that webhook answers and no other, throttled, and a log
 // that does not write down the secret in the path.
 func (s stack) door(t *testing.T) {
 	var routes []string
@@ -23,7 +23,7 @@ func (s stack) door(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"POST /alerts/{secret}", "POST /notifications"}, routes); diff != "" {
+	if diff := cmp.Diff([]string{"POST /alerts", "POST /alerts/{secret}", "POST /notifications"}, routes); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)
 	}
 	for id, stage := range s.of(t, "AWS::ApiGatewayV2::Stage") {

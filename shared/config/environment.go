@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -66,6 +67,10 @@ type Webhook struct {
 	ClientState
 	// AlertSecret stands in the path that Azure Monitor's action group calls.
 	AlertSecret Secret `env:"WEBHOOK_ALERT_SECRET,required,notEmpty" template:"resource WebhookAlertSecret"`
+	// AlertTenants may call the secure webhook instead. None: it is off.
+	AlertTenants AlertTenants `env:"ALERT_TENANTS" template:"parameter AlertTenants"`
+	// AuthorityHost is who signs their tokens.
+	AuthorityHost string `env:"AZURE_AUTHORITY_HOST" envDefault:"https://login.microsoftonline.com/" template:"parameter AzureAuthorityHost"`
 }
 
 // Subscriptions is the environment of the subscriptions function.
@@ -139,6 +144,31 @@ func (s Secret) String() string               { return "[secret]" }
 func (s Secret) GoString() string             { return "[secret]" }
 func (s Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 func (s Secret) LogValue() slog.Value         { return slog.StringValue("[secret]") }
+
+// AlertTenants says whose Azure Monitor may call the secure webhook: Entra's
+// tenant id -> the application (client) id of the app registration there that
+// the action group calls, both GUIDs in lower case. Every tenant has an app of
+// its own, so that no tenant's token is good for another's.
+type AlertTenants map[string]string
+
+var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// UnmarshalText reads "tenant=application,tenant=application".
+func (a *AlertTenants) UnmarshalText(text []byte) error {
+	tenants := AlertTenants{}
+	for pair := range strings.SplitSeq(string(text), ",") {
+		tenant, app, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if !guid.MatchString(tenant) || !guid.MatchString(app) {
+			return fmt.Errorf("AlertTenants: %q is no tenant id and application id, both GUIDs in lower case, with = between them", pair)
+		}
+		if _, twice := tenants[tenant]; twice {
+			return fmt.Errorf("AlertTenants: tenant %s stands there twice", tenant)
+		}
+		tenants[tenant] = app
+	}
+	*a = tenants
+	return nil
+}
 
 // Load reads the environment of a function, given as os.Environ gives it. Every
 // variable that is missing is named, with what sets it in template.yaml.

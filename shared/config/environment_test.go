@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"sallyport/shared/config"
 )
@@ -83,6 +84,40 @@ func TestEveryVariableNamesItsSource(t *testing.T) {
 		}
 		if variables == 0 {
 			t.Errorf("%T has no variable", environment)
+		}
+	}
+}
+
+// A stack without AlertTenants has no secure webhook; one with a slip in them
+// does not start with a part of them.
+func TestAlertTenants(t *testing.T) {
+	const (
+		contoso, contosoApp   = "c0000000-0000-4000-8000-00000000000c", "c0000000-0000-4000-8000-0000000000aa"
+		fabrikam, fabrikamApp = "f0000000-0000-4000-8000-00000000000f", "f0000000-0000-4000-8000-0000000000aa"
+	)
+	for name, tt := range map[string]struct {
+		given string
+		want  config.AlertTenants // nil: refused
+	}{
+		"none":                {"", config.AlertTenants{}},
+		"one":                 {contoso + "=" + contosoApp, config.AlertTenants{contoso: contosoApp}},
+		"two, with a space":   {contoso + "=" + contosoApp + ", " + fabrikam + "=" + fabrikamApp, config.AlertTenants{contoso: contosoApp, fabrikam: fabrikamApp}},
+		"without application": {contoso, nil},
+		"a name for an id":    {"contoso.onmicrosoft.com=" + contosoApp, nil},
+		"a name for an app":   {contoso + "=api://sallyport", nil},
+		"upper case":          {strings.ToUpper(contoso) + "=" + contosoApp, nil},
+		"a tenant twice":      {contoso + "=" + contosoApp + "," + contoso + "=" + fabrikamApp, nil},
+		"a comma too many":    {contoso + "=" + contosoApp + ",", nil},
+		"another separator":   {contoso + "=" + contosoApp + ";" + fabrikam + "=" + fabrikamApp, nil},
+	} {
+		got, err := config.Load[config.Webhook]("webhook", []string{
+			"EVENT_QUEUE_URL=https://sqs.example.com/events", "WEBHOOK_CLIENT_STATE_SECRET=a", "WEBHOOK_ALERT_SECRET=b", "ALERT_TENANTS=" + tt.given,
+		})
+		if refused := err != nil; refused != (tt.want == nil) || refused && !strings.Contains(err.Error(), "AlertTenants") {
+			t.Errorf("%s: error %v, want one that names AlertTenants: %t", name, err, tt.want == nil)
+		}
+		if diff := cmp.Diff(tt.want, got.AlertTenants, cmpopts.EquateEmpty()); err == nil && diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log"
+	"net/http"
 	"os"
 	"time"
 
@@ -38,8 +39,11 @@ func run(ctx context.Context) error {
 		o.RetryMaxAttempts = 2
 		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(time.Second)
 	})}
+	// Entra's keys come from the address they are at, and soon or not at all.
+	entra := &http.Client{Timeout: 2 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	tokens := webhook.NewTokens(env.AuthorityHost, env.AlertTenants, entra)
 	handler := webhook.Handler{
-		Receiver: webhook.NewReceiver(env.ClientState.ClientState.Reveal(), env.AlertSecret.Reveal(), queue),
+		Receiver: webhook.NewReceiver(env.ClientState.ClientState.Reveal(), env.AlertSecret.Reveal(), tokens, queue),
 		Now:      time.Now, Log: lambdacontext.NewLogger(), Metrics: os.Stdout,
 	}
 	lambda.Start(handler.Handle)

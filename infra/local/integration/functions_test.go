@@ -14,10 +14,12 @@ import (
 	"sallyport/shared/rollout"
 )
 
-// The secrets that the samples of events/ are made with.
+// The secrets that the samples of events/ are made with, and the tenant that the
+// secure alert among them comes from.
 const (
-	clientState = "example-client-state"
-	alertSecret = "example-alert-secret"
+	clientState  = "example-client-state"
+	alertSecret  = "example-alert-secret"
+	alertTenants = "5c0a7f0e-0000-4000-8000-0000000000aa=5c0a7f0e-0000-4000-8000-0000000000ab"
 )
 
 // world is both sides and the functions between them.
@@ -48,7 +50,7 @@ func (w *world) run(t *testing.T) {
 			"SSL_CERT_FILE="+w.caFile, "AZURE_AUTHORITY_HOST="+w.login, "GRAPH_ENDPOINT="+w.graph, "GRAPH_CLIENT_ID="+app,
 			"TABLE_NAME="+tableName, "ARCHIVE_BUCKET="+bucket, "MAIL_QUEUE_URL="+w.mailQueue, "EVENT_QUEUE_URL="+w.eventQueue, "ALERT_TOPIC_ARN="+w.alertTopic,
 			"SES_CONFIGURATION_SET=rollout", "NOTIFICATION_URL=https://hooks.contoso.com/notifications",
-			"WEBHOOK_CLIENT_STATE_SECRET="+clientState, "WEBHOOK_ALERT_SECRET="+alertSecret,
+			"WEBHOOK_CLIENT_STATE_SECRET="+clientState, "WEBHOOK_ALERT_SECRET="+alertSecret, "ALERT_TENANTS="+alertTenants,
 		)...)
 	}
 }
@@ -109,7 +111,7 @@ func (w *world) samples(t *testing.T) {
 	// message that notify is to send and does not find may still be on its way.
 	statuses := map[string]int{
 		"webhook-handshake.json": 200, "webhook-change.json": 202, "webhook-lifecycle.json": 202, "webhook-foreign.json": 401,
-		"webhook-alert-fired.json": 202, "webhook-alert-resolved.json": 202,
+		"webhook-alert-fired.json": 202, "webhook-alert-resolved.json": 202, "webhook-alert-secure.json": 401, // its token has lapsed
 	}
 	back := map[string]int{"notify-mail.json": 2}
 	covered := map[string]bool{}

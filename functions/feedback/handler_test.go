@@ -388,6 +388,29 @@ func TestOneBadEventDoesNotStopTheBatch(t *testing.T) {
 	}
 }
 
+// What is deeper or larger than any event of SES takes nothing else of its batch
+// with it, and says nothing of the message.
+func TestHostileEventsDoNotStopTheBatch(t *testing.T) {
+	deep := strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)
+	huge := strings.Repeat("x", 10<<20)
+	hostile := []string{
+		deep,
+		sesEvent("Bounce", `"bounce":{"bounceType":`+deep+`},`),
+		sesEvent("Bounce", `"novelty":`+deep+`,`),
+		viaSNS(t, sesEvent("Bounce", `"novelty":`+deep+`,`)), // no JSON in the envelope: about no message
+		huge,
+		strings.Replace(bounce("Permanent", "General"), mail.Tag(messageID), huge, 1), // about a message that nobody sent
+	}
+	w := newWorld(t, rollout.MessageAnnouncement, rollout.MessageSending)
+	failed := w.handle(t, append(hostile, delivery())...)
+	if diff := cmp.Diff([]string{"record-0", "record-1", "record-2", "record-4"}, failed); diff != "" {
+		t.Errorf("came back (-want +got):\n%s", diff)
+	}
+	if m := w.message(t); m.State != rollout.MessageDelivered || len(w.unreachable(t)) != 0 {
+		t.Errorf("state %q, unreachable %v; want delivered, and nobody", m.State, w.unreachable(t))
+	}
+}
+
 // A run that dies between the mark and the message is made whole by the event's
 // return, and so is a table that answers with errors for a while.
 func TestFailedWriteComesAgain(t *testing.T) {

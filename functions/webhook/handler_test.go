@@ -411,48 +411,6 @@ func TestNothingLoggedGivesASecretAway(t *testing.T) {
 	}
 }
 
-func FuzzNotifications(f *testing.F) {
-	f.Add(`{"value":[` + change(quoted(clientState)) + `]}`)
-	f.Add(`{"value":[null,1,{}]}`)
-	f.Add(`{"value":` + strings.Repeat("[", 40))
-	f.Add(`{"value":[{"subscriptionId":"\ud800","clientState":"` + clientState + `","changeType":"a","resource":"\\"}]}`)
-	f.Fuzz(func(t *testing.T, body string) { fuzz(t, notifications(body)) })
-}
-
-func FuzzAlert(f *testing.F) {
-	f.Add(fired("Fired"))
-	f.Add(`{"schemaId":"azureMonitorCommonAlertSchema","data":{"essentials":{"alertId":"a","monitorCondition":"Resolved"},"alertContext":7}}`)
-	f.Fuzz(func(t *testing.T, body string) { fuzz(t, alert(alertSecret, body)) })
-}
-
-// fuzz states what holds for any body: only the documented answers, nothing
-// echoed, something queued exactly if 202, and only what a queue accepts.
-func fuzz(t *testing.T, req events.APIGatewayV2HTTPRequest) {
-	d := newDoor(clientState, alertSecret)
-	d.handler.Log = slog.New(slog.DiscardHandler)
-	resp := d.handle(t, req)
-	switch resp.StatusCode {
-	case 202, 400, 401, 413:
-	default:
-		t.Errorf("status %d", resp.StatusCode)
-	}
-	if resp.Body != "" {
-		t.Errorf("echoed %q", resp.Body)
-	}
-	if accepted := resp.StatusCode == 202; accepted != (len(d.queue.events) > 0) {
-		t.Errorf("status %d with %d events queued", resp.StatusCode, len(d.queue.events))
-	}
-	for _, event := range d.queue.events {
-		body, err := json.Marshal(event)
-		if err != nil {
-			t.Fatalf("event is no JSON: %v", err)
-		}
-		if strings.ContainsAny(string(body), "\ufffe\uffff") || len(body) > webhook.MaxBody {
-			t.Errorf("SQS would refuse %q for good", body)
-		}
-	}
-}
-
 func BenchmarkHandle(b *testing.B) {
 	d := newDoor(clientState, alertSecret)
 	d.handler.Log = slog.New(slog.DiscardHandler)

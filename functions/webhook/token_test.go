@@ -65,7 +65,7 @@ type entra struct {
 	down  http.HandlerFunc               // answers instead
 }
 
-func newEntra(t *testing.T) *entra {
+func newEntra(t testing.TB) *entra {
 	t.Helper()
 	e := &entra{keys: map[string][]map[string]string{}}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -122,6 +122,31 @@ func TestAlertTenants(t *testing.T) {
 	}
 }
 
+// FuzzAlertTenants: whatever the parameter, either all of it is understood, GUIDs
+// alone, or nothing.
+func FuzzAlertTenants(f *testing.F) {
+	f.Add("c0000000-0000-4000-8000-00000000000c=c0000000-0000-4000-8000-0000000000aa,f0000000-0000-4000-8000-00000000000f=f0000000-0000-4000-8000-0000000000aa")
+	f.Add("c0000000-0000-4000-8000-00000000000c=")
+	f.Add(",=,")
+	f.Fuzz(func(t *testing.T, text string) {
+		var got config.AlertTenants
+		if err := got.UnmarshalText([]byte(text)); err != nil {
+			if got != nil {
+				t.Errorf("%q is refused and gives %v", text, got)
+			}
+			return
+		}
+		if pairs := strings.Count(text, "="); pairs != len(got) || pairs == 0 {
+			t.Errorf("%q gives %d tenants", text, len(got))
+		}
+		for tenant, app := range got {
+			if len(tenant) != 36 || len(app) != 36 || !strings.Contains(text, tenant+"="+app) {
+				t.Errorf("%q gives %s=%s", text, tenant, app)
+			}
+		}
+	})
+}
+
 func TestSecretNeverShows(t *testing.T) {
 	const value = "hunter2-hunter2"
 	got, err := config.Load[config.Webhook]("webhook", []string{

@@ -37,6 +37,7 @@ type Table interface {
 	PutAlert(ctx context.Context, t rollout.TenantID, a rollout.Alert) error
 	Drills(ctx context.Context, t rollout.TenantID) ([]rollout.Drill, error)
 	PutDrill(ctx context.Context, t rollout.TenantID, d rollout.Drill) error
+	Runs(ctx context.Context, t rollout.TenantID) ([]store.Run, error)
 }
 
 // Channel is one way to the security team. It may deliver the same alert twice
@@ -72,8 +73,7 @@ func (b Breakglass) Run(ctx context.Context, t rollout.TenantID, now time.Time, 
 	if err != nil {
 		return err
 	}
-	failed := w.poll(ctx, "poll", sum)
-	failed = errors.Join(failed, w.deliver(ctx, sum))
+	failed := w.signIns(ctx, "poll", sum)
 	failed = errors.Join(failed, w.closeDrills(ctx, sum))
 	return errors.Join(failed, w.openDrills(ctx, sum))
 }
@@ -89,11 +89,13 @@ func (b Breakglass) Look(ctx context.Context, t rollout.TenantID, e touch.Event,
 	if e.Source == touch.SourceNotification && w.cfg.IsEmergency(e.Account) {
 		failed = w.tampering(ctx, e.Account)
 	}
-	failed = errors.Join(failed, w.poll(ctx, e.Source, sum))
+	failed = errors.Join(failed, w.signIns(ctx, e.Source, sum))
 	if e.Source == touch.SourceAzureMonitor && e.Condition == touch.ConditionFired {
+		seen := len(w.alerts)
 		failed = errors.Join(failed, w.monitorFired(ctx, e))
+		failed = errors.Join(failed, w.deliver(ctx, seen, sum))
 	}
-	return errors.Join(failed, w.deliver(ctx, sum))
+	return failed
 }
 
 type watch struct {
@@ -102,6 +104,7 @@ type watch struct {
 	alerts []rollout.Alert
 	drills []rollout.Drill
 	now    time.Time
+	from   time.Time // how far back the sign-in log is read
 	// blind: the tenant has no sign-in log, so no drill could ever be passed.
 	blind bool
 }
@@ -118,76 +121,20 @@ func (b Breakglass) begin(ctx context.Context, t rollout.TenantID, now time.Time
 	if w.drills, err = b.Table.Drills(ctx, t); err != nil {
 		return nil, fmt.Errorf("read the drills: %w", err)
 	}
+	runs, err := b.Table.Runs(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("read when the sign-in log was last read: %w", err)
+	}
+	w.from = readFrom(runs, now)
 	return w, nil
 }
 
-// poll claims an alert for each sign-in that has none. The window overlaps the
-// last one by two hours, because rows arrive late and twice.
-func (w *watch) poll(ctx context.Context, source string, sum *job.Summary) error {
-	g, err := w.Graph(ctx, w.cfg.Tenant)
-	if err != nil {
-		return fmt.Errorf("connect to Graph: %w", err)
-	}
+// deliver sends every alert, those before the index left out, by every channel
+// that has not taken it yet. One channel's failure never stops another; the next
+// run tries again.
+func (w *watch) deliver(ctx context.Context, first int, sum *job.Summary) error {
 	var failed error
-	for _, account := range w.cfg.EmergencyAccounts {
-		for _, nonInteractive := range []bool{false, true} {
-			query := graph.SignInQuery{UserID: account.ID, From: w.now.Add(-rollout.PollOverlap), To: w.now, NonInteractive: nonInteractive}
-			err := g.SignIns(ctx, query, func(page []rollout.SignIn) error {
-				for _, row := range page {
-					if err := w.claim(ctx, w.signInAlert(row, source), sum); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if errors.Is(err, graph.ErrNoLicence) {
-				sum.Note("signInLog", "not licensed: sign-ins of emergency accounts cannot be seen")
-				w.blind = true
-				return failed
-			}
-			if err != nil {
-				failed = errors.Join(failed, fmt.Errorf("read the sign-ins of emergency account %s: %w", account.ID, err))
-			}
-		}
-	}
-	return failed
-}
-
-func (w *watch) signInAlert(row rollout.SignIn, source string) rollout.Alert {
-	a := rollout.Alert{
-		ID: rollout.AlertID(row.ID), Kind: rollout.AlertSignIn, Account: row.UserID, SignIn: row, Source: source,
-		OccurredAt: row.CreatedAt, SeenAt: w.now,
-	}
-	if drill, open := rollout.OpenDrill(w.drills, row.UserID, row.CreatedAt); open {
-		a.Drill = drill.ID
-	}
-	return a
-}
-
-// claim records an alert once. Whoever claims it first is the one whose alert
-// leaves; anybody may deliver it.
-func (w *watch) claim(ctx context.Context, a rollout.Alert, sum *job.Summary) error {
-	if slices.ContainsFunc(w.alerts, func(known rollout.Alert) bool { return known.ID == a.ID }) {
-		return nil
-	}
-	err := w.Table.ClaimAlert(ctx, w.cfg.Tenant, a)
-	if errors.Is(err, store.ErrConflict) {
-		return nil // another way saw it first, and delivers it
-	}
-	if err != nil {
-		return fmt.Errorf("claim alert %s: %w", a.ID, err)
-	}
-	a.Version = 1
-	w.alerts = append(w.alerts, a)
-	sum.Count("alerts", 1)
-	return nil
-}
-
-// deliver sends every alert by every channel that has not taken it yet. One
-// channel's failure never stops another; the next run tries again.
-func (w *watch) deliver(ctx context.Context, sum *job.Summary) error {
-	var failed error
-	for i := range w.alerts {
+	for i := first; i < len(w.alerts); i++ {
 		for _, channel := range w.Channels {
 			if !w.alerts[i].Delivered[channel.Name()].IsZero() {
 				continue

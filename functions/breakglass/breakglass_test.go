@@ -33,6 +33,7 @@ type directory struct {
 	users map[string]rollout.User
 	rows  []rollout.SignIn
 	err   error
+	asked func(graph.SignInQuery) error // of a test that fails some queries
 }
 
 func (d *directory) User(_ context.Context, id string) (rollout.User, error) {
@@ -47,6 +48,11 @@ func (d *directory) SignIns(_ context.Context, q graph.SignInQuery, page func([]
 	if d.err != nil {
 		return d.err
 	}
+	if d.asked != nil {
+		if err := d.asked(q); err != nil {
+			return err
+		}
+	}
 	var rows []rollout.SignIn
 	for _, r := range d.rows {
 		if r.UserID == q.UserID && r.Interactive == !q.NonInteractive && !r.CreatedAt.Before(q.From) && !r.CreatedAt.After(q.To) {
@@ -58,14 +64,16 @@ func (d *directory) SignIns(_ context.Context, q graph.SignInQuery, page func([]
 
 // channel keeps what it delivered, unless it is down.
 type channel struct {
-	name string
-	sent []string
-	down bool
+	name  string
+	sent  []string
+	tried int
+	down  bool
 }
 
 func (c *channel) Name() string { return c.name }
 
 func (c *channel) Alert(_ context.Context, w breakglass.Warning) error {
+	c.tried++
 	if c.down {
 		return errors.New("channel down")
 	}

@@ -43,7 +43,7 @@ func (h Handler) Handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	if err := json.Unmarshal(raw, &scheduled); err != nil {
 		return nil, fmt.Errorf("neither a batch of the event queue nor a schedule: %w", err)
 	}
-	return nil, h.Runner.EachTenant(ctx, h.Registry, "breakglass", scheduled.Time, h.Breakglass.Run)
+	return nil, h.Runner.EachTenant(ctx, h.Registry, jobName, scheduled.Time, h.Breakglass.Run)
 }
 
 // HandleQueue follows each hint of the batch; those that failed are handed back
@@ -80,7 +80,8 @@ func (h Handler) one(ctx context.Context, body string, now time.Time) error {
 }
 
 // tenants are those an event concerns: the subscription's, or every tenant that
-// has one of the accounts as an emergency account.
+// has one of the accounts as an emergency account. An alert that names no account
+// may be about any: all look.
 func (h Handler) tenants(ctx context.Context, e touch.Event) ([]rollout.TenantID, error) {
 	if e.SubscriptionID != "" {
 		t, err := h.Registry.TenantOfSubscription(ctx, e.SubscriptionID)
@@ -95,6 +96,9 @@ func (h Handler) tenants(ctx context.Context, e touch.Event) ([]rollout.TenantID
 	all, err := h.Registry.Tenants(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the tenants: %w", err)
+	}
+	if len(e.Accounts) == 0 {
+		return all, nil
 	}
 	var concerned []rollout.TenantID
 	for _, t := range all {

@@ -101,6 +101,9 @@ func (t *Tenant) listSignIns(c *call) answer {
 	if a := l.permits(terms); a.status != 0 {
 		return a
 	}
+	if !as.beta && slices.ContainsFunc(terms, func(m term) bool { return m.path[0] == "signInEventTypes" }) {
+		return badQuery("Could not find a property named 'signInEventTypes' on type 'microsoft.graph.signIn'.")
+	}
 	selected, a := l.selected(c.query.Get("$select"))
 	if a.status != 0 {
 		return a

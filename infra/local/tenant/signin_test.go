@@ -451,8 +451,12 @@ func TestSignInQueries(t *testing.T) {
 			t.Errorf("%q: rows %q, want %q", filter, got, want)
 		}
 	}
+	const unattended = "/auditLogs/signIns?$filter=signInEventTypes/any(t: t eq 'nonInteractiveUser')"
+	if status, _, _ := app.do(http.MethodGet, unattended, ""); status != http.StatusBadRequest {
+		t.Errorf("v1.0 knows no signInEventTypes, and answers %d", status)
+	}
 	var nonInteractive []tenant.Object
-	for _, r := range app.rows("/beta/auditLogs/signIns?$filter=signInEventTypes/any(t: t eq 'nonInteractiveUser')") {
+	for _, r := range app.rows("/beta" + unattended) {
 		if at[str(r, "id")] != "" {
 			nonInteractive = append(nonInteractive, r)
 		}

@@ -65,6 +65,8 @@ type User struct {
 	// ActivityKnown is false where signInActivity could not be read (no P1), so
 	// that a zero LastSignIn means "not known" and not "never".
 	ActivityKnown bool `json:"activityKnown"`
+	// PasswordChanged is lastPasswordChangeDateTime; zero where it is not known.
+	PasswordChanged time.Time `json:"passwordChanged"`
 	// Purpose is mailboxSettings/userPurpose (user, shared, room, equipment ...);
 	// empty where it was not asked or there is no mailbox.
 	Purpose string `json:"purpose"`
@@ -159,6 +161,40 @@ type Group struct {
 	DisplayName string   `json:"displayName"`
 	Members     []string `json:"members"`
 	Opened      bool     `json:"opened"`
+
+	Dynamic Fact `json:"dynamic"` // a rule decides who is in it
+	// RoleAssignable and Restricted (in a restricted management administrative
+	// unit) are the two ways in which Entra keeps lesser administrators from
+	// changing a group.
+	RoleAssignable Fact `json:"roleAssignable"`
+	Restricted     Fact `json:"restricted"`
+
+	// Direct are the ids, users and groups, that stand in the group themselves:
+	// Members alone loses the way. Like Owners it is only read where somebody wants
+	// to see it.
+	Direct     []string `json:"direct"`
+	DirectRead bool     `json:"directRead"`
+	Owners     []string `json:"owners"`
+	OwnersRead bool     `json:"ownersRead"`
+}
+
+// Protected reports whether only the highest administrators can change who is in
+// the group: it is role-assignable, or in a restricted management administrative
+// unit, and no rule fills it. An owner of it still can.
+// Sources: https://learn.microsoft.com/entra/identity/role-based-access-control/groups-concept
+// https://learn.microsoft.com/entra/identity/role-based-access-control/admin-units-restricted-management
+func (g Group) Protected() Fact {
+	switch {
+	case g.Dynamic == Yes:
+		return No
+	case g.Dynamic != No:
+		return Unknown
+	case g.RoleAssignable == Yes || g.Restricted == Yes:
+		return Yes
+	case g.RoleAssignable == No && g.Restricted == No:
+		return No
+	}
+	return Unknown
 }
 
 // The three states of a Conditional Access policy.

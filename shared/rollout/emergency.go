@@ -27,30 +27,41 @@ func ProveEmergency(cfg Config, initialDomain string, facts []EmergencyFacts, as
 	for _, e := range cfg.EmergencyAccounts {
 		p := EmergencyProof{
 			Account: e.ID, Exists: Unknown, Enabled: Unknown, CloudOnly: Unknown,
-			InitialDomain: Unknown, GlobalAdmin: Unknown, StrongMethod: Unknown,
+			InitialDomain: Unknown, GlobalAdmin: Unknown, StrongMethod: Unknown, NothingPersonal: Unknown,
 		}
 		r := roles.of(e.ID, groupsHolding(groups, e.ID))
 		subject := Subject{ID: e.ID, ActiveRoles: r.active, EligibleRoles: r.eligible}
 		i := slices.IndexFunc(facts, func(f EmergencyFacts) bool { return strings.EqualFold(f.Account, e.ID) })
-		if i >= 0 && facts[i].ReadError == "" {
+		switch {
+		case i < 0:
+			p.ReadError = "nobody looked at it"
+		case facts[i].ReadError != "":
+			p.ReadError = facts[i].ReadError
+		default:
 			f := facts[i]
-			p.Exists = FactOf(f.User != nil)
-			if f.User != nil {
+			// A name that leads to some account is no object id.
+			p.Exists = FactOf(f.User != nil && strings.EqualFold(f.User.ID, e.ID))
+			if p.Exists == Yes {
 				subject.Guest = GuestKinds(*f.User)
 				p.Enabled = f.User.AccountEnabled
 				p.CloudOnly = not(f.User.Synced)
 				if initialDomain != "" {
 					p.InitialDomain = FactOf(strings.HasSuffix(strings.ToLower(f.User.UserPrincipalName), "@"+strings.ToLower(initialDomain)))
 				}
-				p.GlobalAdmin = FactOf(directGlobalAdmin(assignments, e.ID))
+				p.GlobalAdmin = permanentGlobalAdmin(assignments, e.ID, r)
+				p.PasswordChanged = f.User.PasswordChanged
 			}
 			if f.MethodsRead {
 				p.StrongMethod = FactOf(holdsHardMethod(f.Methods))
+				p.Personal = personalMethods(f.Methods)
+				p.NothingPersonal = FactOf(len(p.Personal) == 0)
 			}
 		}
 		for _, policy := range policies {
 			p.Policies = append(p.Policies, Reach(policy, subject, groups))
 		}
+		p.Excluding = policyGroups(cfg, e.ID, policies, groups, func(policy Policy) []string { return policy.ExcludeGroups })
+		p.Including = policyGroups(cfg, e.ID, policies, groups, func(policy Policy) []string { return policy.IncludeGroups })
 		proofs = append(proofs, p)
 	}
 	return proofs
@@ -66,11 +77,18 @@ func not(f Fact) Fact {
 	return Unknown
 }
 
-// directGlobalAdmin: active, assigned to the account itself, at "/".
-func directGlobalAdmin(assignments []RoleAssignment, account string) bool {
-	return slices.ContainsFunc(assignments, func(a RoleAssignment) bool {
+// permanentGlobalAdmin: active, assigned to the account itself, at "/". One that
+// the account may also activate cannot be told from an activation that ends in
+// some hours: the listing shows both alike.
+// Source: https://learn.microsoft.com/graph/api/resources/unifiedroleassignmentscheduleinstance
+func permanentGlobalAdmin(assignments []RoleAssignment, account string, r roles) Fact {
+	direct := slices.ContainsFunc(assignments, func(a RoleAssignment) bool {
 		return strings.EqualFold(a.PrincipalID, account) && strings.EqualFold(a.RoleDefinitionID, RoleGlobalAdministrator) && a.DirectoryScopeID == "/" && !a.Eligible
 	})
+	if direct && containsFold(r.eligible, RoleGlobalAdministrator) {
+		return Unknown
+	}
+	return FactOf(direct)
 }
 
 // holdsHardMethod: a FIDO2 passkey or a certificate. Windows Hello and the
@@ -83,6 +101,25 @@ func holdsHardMethod(methods []string) bool {
 		}
 		return false
 	})
+}
+
+// personalMethods are those of one person, who may be on leave, have left, or be
+// the attacker: a phone, an app on it, a mailbox, the device of one person.
+func personalMethods(methods []string) []string {
+	var personal []string
+	for _, m := range methods {
+		switch strings.ToLower(m) {
+		case "phoneauthenticationmethod", "emailauthenticationmethod", "softwareoathauthenticationmethod",
+			"microsoftauthenticatorauthenticationmethod", "passwordlessmicrosoftauthenticatorauthenticationmethod",
+			"windowshelloforbusinessauthenticationmethod", "platformcredentialauthenticationmethod",
+			// As the registration report names them.
+			"mobilephone", "alternatemobilephone", "officephone", "sms", "email", "softwareonetimepasscode",
+			"microsoftauthenticatorpush", "microsoftauthenticatorpasswordless", "passkeydeviceboundauthenticator",
+			"windowshelloforbusiness", "passkeydeviceboundwindowshello", "macossecureenclavekey":
+			personal = append(personal, m)
+		}
+	}
+	return personal
 }
 
 // Shortcomings says what keeps the account from being a working emergency
@@ -99,6 +136,7 @@ func (p EmergencyProof) Shortcomings() []string {
 		{p.InitialDomain, "is on the initial onmicrosoft.com domain"},
 		{p.GlobalAdmin, "is permanently and directly Global Administrator"},
 		{p.StrongMethod, "holds a FIDO2 key or a certificate"},
+		{p.NothingPersonal, "holds no phone and no app or device of one person"},
 	} {
 		if c.fact != Yes {
 			list = append(list, fmt.Sprintf("not proven that it %s (%s)", c.text, orUnknown(c.fact)))

@@ -26,9 +26,9 @@ func TestProveEmergency(t *testing.T) {
 	}{
 		{"proven", func(*input) {}, ""},
 		{"a certificate", func(in *input) { in.facts.Methods = []string{"x509CertificateAuthenticationMethod"} }, ""},
-		{"not read", func(in *input) { in.facts.ReadError = "503" }, "exists (unknown), is enabled (unknown), is cloud-only (unknown), is on the initial onmicrosoft.com domain (unknown), is permanently and directly Global Administrator (unknown), holds a FIDO2 key or a certificate (unknown)"},
-		{"another account was read", func(in *input) { in.facts.Account = em2 }, "exists (unknown), is enabled (unknown), is cloud-only (unknown), is on the initial onmicrosoft.com domain (unknown), is permanently and directly Global Administrator (unknown), holds a FIDO2 key or a certificate (unknown)"},
-		{"does not exist", func(in *input) { in.facts.User, in.facts.MethodsRead = nil, false }, "exists (no), is enabled (unknown), is cloud-only (unknown), is on the initial onmicrosoft.com domain (unknown), is permanently and directly Global Administrator (unknown), holds a FIDO2 key or a certificate (unknown)"},
+		{"not read", func(in *input) { in.facts.ReadError = "503" }, "exists (unknown), is enabled (unknown), is cloud-only (unknown), is on the initial onmicrosoft.com domain (unknown), is permanently and directly Global Administrator (unknown), holds a FIDO2 key or a certificate (unknown), holds no phone and no app or device of one person (unknown)"},
+		{"another account was read", func(in *input) { in.facts.Account = em2 }, "exists (unknown), is enabled (unknown), is cloud-only (unknown), is on the initial onmicrosoft.com domain (unknown), is permanently and directly Global Administrator (unknown), holds a FIDO2 key or a certificate (unknown), holds no phone and no app or device of one person (unknown)"},
+		{"does not exist", func(in *input) { in.facts.User, in.facts.MethodsRead = nil, false }, "exists (no), is enabled (unknown), is cloud-only (unknown), is on the initial onmicrosoft.com domain (unknown), is permanently and directly Global Administrator (unknown), holds a FIDO2 key or a certificate (unknown), holds no phone and no app or device of one person (unknown)"},
 		{"disabled", func(in *input) { in.facts.User.AccountEnabled = rollout.No }, "is enabled (no)"},
 		{"synced", func(in *input) { in.facts.User.Synced = rollout.Yes }, "is cloud-only (no)"},
 		{"synced or not, nobody said", func(in *input) { in.facts.User.Synced = "" }, "is cloud-only (unknown)"},
@@ -41,10 +41,20 @@ func TestProveEmergency(t *testing.T) {
 			in.assignments[0].PrincipalID = "g"
 			in.groups = map[string]rollout.Group{"g": {Opened: true, Members: []string{em1}}}
 		}, "is permanently and directly Global Administrator (no)"},
-		{"methods not read", func(in *input) { in.facts.MethodsRead = false }, "holds a FIDO2 key or a certificate (unknown)"},
+		{"methods not read", func(in *input) { in.facts.MethodsRead = false }, "holds a FIDO2 key or a certificate (unknown), holds no phone and no app or device of one person (unknown)"},
 		{"Windows Hello hangs on one device", func(in *input) {
 			in.facts.Methods = []string{"windowsHelloForBusinessAuthenticationMethod", "passwordAuthenticationMethod"}
-		}, "holds a FIDO2 key or a certificate (no)"},
+		}, "holds a FIDO2 key or a certificate (no), holds no phone and no app or device of one person (no)"},
+		{"somebody's Authenticator beside the key", func(in *input) {
+			in.facts.Methods = append(in.facts.Methods, "microsoftAuthenticatorAuthenticationMethod")
+		}, "holds no phone and no app or device of one person (no)"},
+		{"a phone beside the key", func(in *input) { in.facts.Methods = append(in.facts.Methods, "phoneAuthenticationMethod") }, "holds no phone and no app or device of one person (no)"},
+		{"active and eligible: it may be an activation", func(in *input) {
+			again := in.assignments[0]
+			again.Eligible = true
+			in.assignments = append(in.assignments, again)
+		}, "is permanently and directly Global Administrator (unknown)"},
+		{"another account answered", func(in *input) { in.facts.User.ID, in.facts.MethodsRead = em2, false }, "exists (no), is enabled (unknown), is cloud-only (unknown), is on the initial onmicrosoft.com domain (unknown), is permanently and directly Global Administrator (unknown), holds a FIDO2 key or a certificate (unknown), holds no phone and no app or device of one person (unknown)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

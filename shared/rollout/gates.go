@@ -64,7 +64,7 @@ func Gates() []Gate {
 		},
 		{
 			"emergency-excluded", "Is every emergency account outside every policy that could stop it?",
-			"Put the account back into the exclusions of the policy that the evidence names.", false, gateEmergencyExcluded,
+			"Put the account back into the exclusions of the policy, or into the group, that the evidence names, and see that the group is protected.", false, gateEmergencyExcluded,
 		},
 		{
 			"audit-fresh", "Is the newest audit complete and less than 36 hours old?",
@@ -211,30 +211,24 @@ func gateEmergencyExcluded(in gateInput) (bool, string) {
 		return false, "there is no emergency account"
 	}
 	var wrong []string
+	var found []EmergencyFinding
 	for _, e := range in.cfg.EmergencyAccounts {
 		proof, looked := in.live().proof(e.ID)
 		if !looked {
 			wrong = append(wrong, "account "+e.ID+" was not looked at")
 			continue
 		}
-		for _, v := range proof.Exposed(in.live().Policies) {
-			wrong = append(wrong, fmt.Sprintf("account %s is %s policy %q (%s)", e.ID, verdictWords(v.Verdict), nameOr(v.Name, v.ID), strings.Join(v.Path, ", ")))
+		found = append(found, proof.policyFindings(in.live().Policies)...)
+	}
+	for _, f := range merged(found) {
+		if f.Severity == SeverityCritical {
+			wrong = append(wrong, strings.Join(f.Accounts, ", ")+": "+f.Text)
 		}
 	}
 	if len(wrong) > 0 {
 		return false, strings.Join(wrong, "; ")
 	}
 	return true, fmt.Sprintf("outside all %d policies", len(in.live().Policies))
-}
-
-func verdictWords(v Verdict) string {
-	switch v {
-	case VerdictInside:
-		return "inside"
-	case VerdictDepends:
-		return "only by membership outside"
-	}
-	return "not provably outside"
 }
 
 func gateAuditFresh(in gateInput) (bool, string) { return auditComplete(in.cfg, in.seen, in.now) }

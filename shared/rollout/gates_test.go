@@ -56,7 +56,7 @@ var gateCases = []struct {
 	{"emergency-excluded", "taken out of ours", func(_ *testing.T, s *scene) {
 		s.policy(policyEveryone).ExcludeUsers = []string{em1}
 		s.prove()
-	}, false, "account em2 is inside"},
+	}, false, "em2: The account is inside policy"},
 	{"emergency-excluded", "inside one of Microsoft's, report-only", func(_ *testing.T, s *scene) {
 		s.seen.Live.Policies = append(s.seen.Live.Policies, rollout.Policy{ID: "managed", State: rollout.StateReportOnly, IncludeUsers: []string{"All"}, GrantControls: []string{"mfa"}})
 		s.prove()
@@ -68,6 +68,15 @@ var gateCases = []struct {
 		s.seen.Live.Policies = append(s.seen.Live.Policies, rollout.Policy{ID: "off", State: rollout.StateDisabled, IncludeUsers: []string{"All"}, GrantControls: []string{"block"}})
 		s.prove()
 	}, true, "outside all 4"},
+	{"emergency-excluded", "through a protected group", func(_ *testing.T, s *scene) {
+		excludeThroughGroup(s, rollout.Group{Opened: true, Members: []string{em1, em2}, Dynamic: rollout.No, RoleAssignable: rollout.Yes})
+	}, true, "outside all"},
+	{"emergency-excluded", "through a group that anybody can empty", func(_ *testing.T, s *scene) {
+		excludeThroughGroup(s, rollout.Group{Opened: true, Members: []string{em1, em2}, Dynamic: rollout.No, RoleAssignable: rollout.No, Restricted: rollout.No})
+	}, false, "em1, em2: Group break-glass keeps"},
+	{"emergency-excluded", "the group was emptied", func(_ *testing.T, s *scene) {
+		excludeThroughGroup(s, rollout.Group{Opened: true})
+	}, false, "em1, em2: Group break-glass, which policies exclude, holds nobody"},
 	{"emergency-excluded", "outside only by membership", func(_ *testing.T, s *scene) {
 		s.groups["staff"] = rollout.Group{Opened: true, Members: []string{"m01"}}
 		s.seen.Live.Policies = append(s.seen.Live.Policies, rollout.Policy{ID: "staff-only", State: rollout.StateEnabled, IncludeGroups: []string{"staff"}, GrantControls: []string{"mfa"}})
@@ -348,4 +357,15 @@ func TestReadyWaveStopsWhoIsCapableNoLonger(t *testing.T) {
 	if r := s.gate(t, "notice-given"); r.OK {
 		t.Errorf("the group was not read: %s", r.Evidence)
 	}
+}
+
+// excludeThroughGroup takes the accounts' ids out of every policy and excludes a
+// group in their stead.
+func excludeThroughGroup(s *scene, g rollout.Group) {
+	s.groups["break-glass"] = g
+	for i := range s.seen.Live.Policies {
+		p := &s.seen.Live.Policies[i]
+		p.ExcludeUsers, p.ExcludeGroups = nil, append(slices.Clone(p.ExcludeGroups), "break-glass")
+	}
+	s.prove()
 }

@@ -29,10 +29,12 @@ func Reach(p Policy, s Subject, groups map[string]Group) PolicyVerdict {
 		if !known {
 			continue
 		}
-		facts[id] = GroupFacts{ID: id, DisplayName: g.DisplayName, Opened: g.Opened}
+		f := GroupFacts{ID: id, DisplayName: g.DisplayName, Opened: g.Opened}
 		if containsFold(g.Members, s.ID) {
 			s.Groups = append(s.Groups, id)
+			f.DisplayName = way(groups, id, s.ID)
 		}
+		facts[id] = f
 	}
 	return reachIn(p, s, facts)
 }
@@ -176,11 +178,17 @@ func (u *audience) judge(a *attributes) ruling {
 	return r
 }
 
+// The words of the evidence that others read again.
+const (
+	excludedBy   = "excluded "
+	throughGroup = "through group "
+)
+
 // path says in words how the ruling came about.
 func (u *audience) path(r ruling, x *index) []string {
 	switch r.verdict {
 	case VerdictExcluded:
-		return []string{"excluded " + x.reason(r.out)}
+		return []string{excludedBy + x.reason(r.out)}
 	case VerdictDepends:
 		return []string{"not in the included groups and roles today"}
 	case VerdictNotAddressed:
@@ -246,9 +254,9 @@ func (x *index) number(t thing, id, name string) int {
 	reason := "by id"
 	switch t {
 	case theRole:
-		reason = "through role " + name
+		reason = "through role " + roleName(name)
 	case theGroup:
-		reason = "through group " + name
+		reason = throughGroup + name
 	}
 	n := len(x.reasons)
 	x.numbers[key], x.reasons = n, append(x.reasons, reason)

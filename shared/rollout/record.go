@@ -221,6 +221,18 @@ type EmergencyProof struct {
 	GlobalAdmin Fact `json:"globalAdmin"`
 	// StrongMethod: holds a FIDO2 or certificate method.
 	StrongMethod Fact `json:"strongMethod"`
+	// NothingPersonal: holds no method that hangs on one person's phone or device;
+	// Personal names those that it holds.
+	NothingPersonal Fact     `json:"nothingPersonal"`
+	Personal        []string `json:"personal"`
+	// PasswordChanged is zero where it is not known.
+	PasswordChanged time.Time `json:"passwordChanged"`
+	// ReadError is why the account could not be read; empty: it could.
+	ReadError string `json:"readError"`
+	// Excluding and Including are the groups that policies which could stop the
+	// account exclude and include.
+	Excluding []PolicyGroup `json:"excluding"`
+	Including []PolicyGroup `json:"including"`
 	// Policies is the verdict on every policy of the tenant.
 	Policies []PolicyVerdict `json:"policies"`
 }

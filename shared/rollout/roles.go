@@ -128,9 +128,17 @@ func (b roleBook) builtIn(id string) bool {
 	return b[strings.ToLower(id)].BuiltIn || strings.EqualFold(id, RoleDirectorySync) || containsFold(AdminRoles(), id)
 }
 
-func (b roleBook) name(id string) string {
+// roleName is the name of a role of Microsoft's template, or else the id.
+func roleName(id string) string {
 	if i := slices.IndexFunc(adminRoles(), func(r adminRole) bool { return strings.EqualFold(r.id, id) }); i >= 0 {
 		return adminRoles()[i].name
+	}
+	return id
+}
+
+func (b roleBook) name(id string) string {
+	if name := roleName(id); name != id {
+		return name
 	}
 	switch d, read := b[strings.ToLower(id)]; {
 	case read && !d.BuiltIn:

@@ -1,0 +1,220 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// PolicyGroup is a group that policies exclude (or include), as it stands to one
+// emergency account.
+type PolicyGroup struct {
+	ID          string `json:"id"`
+	DisplayName string `json:"displayName"`
+	Opened      bool   `json:"opened"` // false: it is gone or hides its members, and proves nothing
+	Holds       bool   `json:"holds"`  // the account, transitively
+	// HoldsOthers: it holds another emergency account, so this one should be there.
+	HoldsOthers bool `json:"holdsOthers"`
+	Members     int  `json:"members"`
+	Dynamic     Fact `json:"dynamic"`
+	Protected   Fact `json:"protected"` // see [Group.Protected]
+	// Policies are the ids of the policies that could stop the account and name
+	// the group on this side.
+	Policies []string `json:"policies"`
+}
+
+// name is what people call the group, with the id that is sure.
+func (g PolicyGroup) name() string {
+	if g.DisplayName == "" {
+		return "group " + g.ID
+	}
+	return "group " + g.DisplayName + " (" + g.ID + ")"
+}
+
+// policyGroups are the groups on one side of the policies that could stop an
+// account, those of the most policies first.
+func policyGroups(cfg Config, account string, policies []Policy, groups map[string]Group, side func(Policy) []string) []PolicyGroup {
+	var list []PolicyGroup
+	for _, p := range policies {
+		if !canStop(p) {
+			continue
+		}
+		for _, id := range side(p) {
+			i := slices.IndexFunc(list, func(g PolicyGroup) bool { return strings.EqualFold(g.ID, id) })
+			if i < 0 {
+				i = len(list)
+				list = append(list, newPolicyGroup(cfg, account, id, groups))
+			}
+			list[i].Policies = append(list[i].Policies, p.ID)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b PolicyGroup) int {
+		return cmp.Or(cmp.Compare(len(b.Policies), len(a.Policies)), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}
+
+func newPolicyGroup(cfg Config, account, id string, groups map[string]Group) PolicyGroup {
+	g, _ := groupOf(groups, id)
+	return PolicyGroup{
+		ID: id, DisplayName: g.DisplayName, Opened: g.Opened,
+		Holds: g.Opened && containsFold(g.Members, account),
+		HoldsOthers: slices.ContainsFunc(g.Members, func(m string) bool {
+			return g.Opened && cfg.IsEmergency(m) && !strings.EqualFold(m, account)
+		}),
+		Members: len(g.Members), Dynamic: orUnknown(g.Dynamic), Protected: g.Protected(),
+	}
+}
+
+// groupOf finds a group by its id, however the id is written.
+func groupOf(groups map[string]Group, id string) (Group, bool) {
+	if g, known := groups[id]; known {
+		return g, true
+	}
+	for key, g := range groups {
+		if strings.EqualFold(key, id) {
+			return g, true
+		}
+	}
+	return Group{}, false
+}
+
+// way says by which groups a group holds an account, as far as that was read:
+// "A", the shortest "A > B", or "A (nested)" where the account is not directly in
+// A and no way to it was read.
+func way(groups map[string]Group, id, account string) string {
+	type step struct {
+		group Group
+		path  string
+	}
+	first, _ := groupOf(groups, id)
+	name := nameOr(first.DisplayName, id)
+	if !first.DirectRead {
+		return name // in it, and nobody said how
+	}
+	seen := map[string]bool{strings.ToLower(id): true}
+	for next := []step{{first, name}}; len(next) > 0; next = next[1:] {
+		at := next[0]
+		if containsFold(at.group.Direct, account) {
+			return at.path
+		}
+		for _, inner := range slices.Sorted(slices.Values(at.group.Direct)) {
+			g, known := groupOf(groups, inner)
+			if key := strings.ToLower(inner); known && g.DirectRead && !seen[key] {
+				seen[key] = true
+				next = append(next, step{g, at.path + " > " + nameOr(g.DisplayName, inner)})
+			}
+		}
+	}
+	return name + " (nested)"
+}
+
+// brokenExclusions are the groups that should have kept the account out and do
+// not, those that say so most plainly first. A group is not meant for the account
+// if a policy that excludes it leaves the account out in another way.
+func (p EmergencyProof) brokenExclusions() []PolicyGroup {
+	broken := slices.DeleteFunc(slices.Clone(p.Excluding), func(g PolicyGroup) bool {
+		otherwise := slices.ContainsFunc(p.Policies, func(v PolicyVerdict) bool {
+			return v.Verdict == VerdictExcluded && slices.Contains(g.Policies, v.ID)
+		})
+		return g.Holds || otherwise && !g.HoldsOthers
+	})
+	slices.SortStableFunc(broken, func(a, b PolicyGroup) int { return cmp.Compare(a.rank(), b.rank()) })
+	return broken
+}
+
+func (g PolicyGroup) rank() int {
+	switch {
+	case g.HoldsOthers:
+		return 0
+	case !g.Opened, g.Members == 0:
+		return 1
+	}
+	return 2
+}
+
+func (g PolicyGroup) state() string {
+	switch {
+	case !g.Opened:
+		return "is gone or cannot be opened, and proves nothing"
+	case g.Members == 0:
+		return "holds nobody"
+	}
+	return "does not hold the account"
+}
+
+// leansOn reports whether a policy leaves the account out through the group and
+// in no surer way: by id or by a role, which would be the verdict's reason, or
+// through a group that is protected.
+func (p EmergencyProof) leansOn(g PolicyGroup) bool {
+	return slices.ContainsFunc(p.Policies, func(v PolicyVerdict) bool {
+		surer := slices.ContainsFunc(p.Excluding, func(other PolicyGroup) bool {
+			return other.Holds && other.Protected == Yes && slices.Contains(other.Policies, v.ID)
+		})
+		return v.Verdict == VerdictExcluded && slices.Contains(g.Policies, v.ID) && !surer && len(v.Path) > 0 && strings.HasPrefix(v.Path[0], excludedBy+throughGroup)
+	})
+}
+
+// mostListed is how many policies a sentence names.
+const mostListed = 10
+
+// listed names the policies, with what each asks for and, if asked, why nobody
+// knows.
+func listed(verdicts []PolicyVerdict, policies []Policy, why bool) string {
+	var names []string
+	for _, v := range verdicts[:min(len(verdicts), mostListed)] {
+		name := fmt.Sprintf("policy %q", nameOr(v.Name, v.ID))
+		if q, read := policyIn(policies, v.ID); read {
+			name += " (" + stateWords(q.State) + ", " + asks(q) + ")"
+		}
+		if why && v.Verdict == VerdictUnresolvable {
+			name += ": " + strings.Join(v.Path, ", ")
+		}
+		names = append(names, name)
+	}
+	if more := len(verdicts) - mostListed; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+func policyIn(policies []Policy, id string) (Policy, bool) {
+	i := slices.IndexFunc(policies, func(p Policy) bool { return p.ID == id })
+	if i < 0 {
+		return Policy{}, false
+	}
+	return policies[i], true
+}
+
+func stateWords(state string) string {
+	if state == StateReportOnly {
+		return "report-only"
+	}
+	return state
+}
+
+// asks says what the policy does to those it holds, in Microsoft's own words.
+func asks(p Policy) string {
+	var what []string
+	grants := slices.Concat(p.GrantControls, p.OtherGrants)
+	if p.AuthenticationStrength != "" {
+		grants = append(grants, "an authentication strength")
+	}
+	if len(grants) > 0 {
+		what = append(what, "asks for "+strings.Join(grants, ", "))
+	}
+	if slices.Contains(p.GrantControls, "block") {
+		what = []string{"blocks"}
+	}
+	if len(p.SessionControls) > 0 {
+		what = append(what, "limits sessions by "+strings.Join(p.SessionControls, ", "))
+	}
+	words := strings.Join(what, " and ")
+	if risks := slices.DeleteFunc(slices.Clone(p.Narrowing), func(n string) bool { return !strings.Contains(strings.ToLower(n), "risk") }); len(risks) > 0 {
+		words += ", by " + strings.Join(risks, ", ")
+	}
+	return words
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

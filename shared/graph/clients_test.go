@@ -46,7 +46,7 @@ func TestGroupsLeavesOutOnlyWhatIsGone(t *testing.T) {
 		}
 	})
 	got, err := tn.Groups(t.Context(), []string{groupID, gone})
-	want := map[string]rollout.Group{groupID: {ID: groupID, DisplayName: "Sales", Members: []string{"1"}, Opened: true}, gone: {ID: gone}}
+	want := map[string]rollout.Group{groupID: {ID: groupID, DisplayName: "Sales", Members: []string{"1"}, Opened: true, Dynamic: rollout.Unknown, RoleAssignable: rollout.Unknown, Restricted: rollout.Unknown}, gone: {ID: gone}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}

@@ -203,6 +203,32 @@ func TestRoleAssignments(t *testing.T) {
 
 var errAny = errors.New("any")
 
+// Who stands in a group itself, nested groups among them, and who owns it: one
+// that does not show them is no empty one.
+func TestDirectMembersAndOwners(t *testing.T) {
+	for name, read := range map[string]func(*graph.Client) ([]string, error){
+		"members": func(c *graph.Client) ([]string, error) { return c.DirectMembers(t.Context(), groupID) },
+		"owners":  func(c *graph.Client) ([]string, error) { return c.Owners(t.Context(), groupID) },
+	} {
+		tn := newTenant(t, func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/groups/"+groupID+"/"+name) {
+				failure(404, "Request_ResourceNotFound")(w, r)
+				return
+			}
+			ok(`{"value":[{"@odata.type":"#microsoft.graph.user","id":"1"},{"@odata.type":"#microsoft.graph.group","id":"g"}]}`)(w, r)
+		})
+		if got, err := read(tn.Client); err != nil || !slices.Equal(got, []string{"1", "g"}) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		if _, err := read(newTenant(t, failure(403, "Authorization_RequestDenied")).Client); !errors.Is(err, graph.ErrMembersHidden) {
+			t.Errorf("%s refused: %v", name, err)
+		}
+		if got, err := read(newTenant(t, failure(404, "Request_ResourceNotFound")).Client); err == nil {
+			t.Errorf("%s of a group that is gone: %v", name, got)
+		}
+	}
+}
+
 func TestGroup(t *testing.T) {
 	group := func(about string, members http.HandlerFunc) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -213,7 +239,8 @@ func TestGroup(t *testing.T) {
 			ok(about)(w, r)
 		}
 	}
-	const open, hidden = `{"id":"` + groupID + `","displayName":"Sales","visibility":null}`, `{"id":"` + groupID + `","displayName":"Sales","visibility":"HiddenMembership"}`
+	const facts = `"groupTypes":["DynamicMembership"],"isAssignableToRole":null,"isManagementRestricted":true`
+	const open, hidden = `{"id":"` + groupID + `","displayName":"Sales","visibility":null,` + facts + `}`, `{"id":"` + groupID + `","displayName":"Sales","visibility":"HiddenMembership",` + facts + `}`
 	mixed := ok(`{"value":[{"@odata.type":"#microsoft.graph.user","id":"1"},{"@odata.type":"#microsoft.graph.group","id":"g"},{"@odata.type":"#microsoft.graph.device","id":"d"},{"id":"2"}]}`)
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
@@ -230,11 +257,31 @@ func TestGroup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.want.Dynamic, c.want.RoleAssignable, c.want.Restricted = rollout.Yes, rollout.No, rollout.Yes
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
+	t.Run("what is not said is not known", func(t *testing.T) {
+		got, err := newTenant(t, group(`{"id":"`+groupID+`"}`, mixed)).Group(t.Context(), groupID)
+		if err != nil || got.Dynamic != rollout.Unknown || got.RoleAssignable != rollout.Unknown || got.Restricted != rollout.Unknown || got.Protected() == rollout.Yes {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("the restricted unit is asked for", func(t *testing.T) {
+		// Graph leaves it out unless it is selected.
+		var selected string
+		tn := newTenant(t, func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/transitiveMembers") {
+				selected = r.URL.Query().Get("$select")
+			}
+			group(open, mixed)(w, r)
+		})
+		if _, err := tn.Group(t.Context(), groupID); err != nil || !strings.Contains(selected, "isManagementRestricted") {
+			t.Errorf("selected %s, %v", selected, err)
+		}
+	})
 	t.Run("gone", func(t *testing.T) {
 		got, err := newTenant(t, failure(404, "Request_ResourceNotFound")).Group(t.Context(), groupID)
 		if !errors.Is(err, graph.ErrNotFound) || got.Opened {

@@ -13,6 +13,7 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/groups"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
 
+	"sallyport/shared/graph/raw"
 	"sallyport/shared/rollout"
 )
 
@@ -25,6 +26,18 @@ type groupRow struct {
 	DisplayName string `json:"displayName"`
 	Description string `json:"description"`
 	Visibility  string `json:"visibility"`
+
+	GroupTypes             *[]string `json:"groupTypes"`
+	IsAssignableToRole     raw.Bool  `json:"isAssignableToRole"`
+	IsManagementRestricted raw.Bool  `json:"isManagementRestricted"`
+}
+
+// dynamic reports whether a rule decides who is in the group.
+func (r groupRow) dynamic() rollout.Fact {
+	if r.GroupTypes == nil {
+		return rollout.Unknown
+	}
+	return rollout.FactOf(slices.ContainsFunc(*r.GroupTypes, func(kind string) bool { return strings.EqualFold(kind, "DynamicMembership") }))
 }
 
 func (r groupRow) rowID() string { return r.ID }
@@ -57,7 +70,9 @@ func (c *Client) Group(ctx context.Context, id string) (rollout.Group, error) {
 	if err != nil {
 		return group, err
 	}
-	group.DisplayName = r.DisplayName
+	group.DisplayName, group.Dynamic = r.DisplayName, r.dynamic()
+	// Graph writes null for a group that is in no restricted unit.
+	group.RoleAssignable, group.Restricted = r.IsAssignableToRole.FactNullIsNo(), r.IsManagementRestricted.FactNullIsNo()
 	req, err := c.transitiveMembers(ctx, id)
 	if err != nil {
 		return group, err
@@ -124,7 +139,7 @@ func (c *Client) group(ctx context.Context, id string) (groupRow, error) {
 	if id == "" {
 		return groupRow{}, errors.New("read a group: no id")
 	}
-	query := groups.GroupItemRequestBuilderGetQueryParameters{Select: []string{"id", "displayName", "visibility"}}
+	query := groups.GroupItemRequestBuilderGetQueryParameters{Select: []string{"id", "displayName", "visibility", "groupTypes", "isAssignableToRole", "isManagementRestricted"}}
 	req, err := groups.NewGroupsRequestBuilderInternal(c.path(), c.adapter).ByGroupId(id).
 		ToGetRequestInformation(ctx, &groups.GroupItemRequestBuilderGetRequestConfiguration{QueryParameters: &query})
 	if err != nil {
@@ -179,6 +194,56 @@ func (c *Client) members(ctx context.Context, first *request) ([]string, error) 
 		return nil, err
 	}
 	return ids, nil
+}
+
+// DirectMembers reads the ids of all that stands in a group itself, nested groups
+// among it. [ErrMembersHidden] where Graph does not show them to the app.
+// Source: https://learn.microsoft.com/graph/api/group-list-members
+func (c *Client) DirectMembers(ctx context.Context, id string) ([]string, error) {
+	if id == "" {
+		return nil, errors.New("read a group's members: no id")
+	}
+	query := groups.ItemMembersRequestBuilderGetQueryParameters{Select: []string{"id"}, Top: new(int32(999))}
+	req, err := groups.NewGroupsRequestBuilderInternal(c.path(), c.adapter).ByGroupId(id).Members().ToGetRequestInformation(ctx,
+		&groups.ItemMembersRequestBuilderGetRequestConfiguration{QueryParameters: &query})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := c.allIn(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("read the direct members of group %s: %w", id, err)
+	}
+	return ids, nil
+}
+
+// Owners reads the ids of a group's owners: they may change who is in it.
+// [ErrMembersHidden] where Graph does not show them to the app.
+// Source: https://learn.microsoft.com/graph/api/group-list-owners
+func (c *Client) Owners(ctx context.Context, id string) ([]string, error) {
+	if id == "" {
+		return nil, errors.New("read a group's owners: no id")
+	}
+	query := groups.ItemOwnersRequestBuilderGetQueryParameters{Select: []string{"id"}, Top: new(int32(999))}
+	req, err := groups.NewGroupsRequestBuilderInternal(c.path(), c.adapter).ByGroupId(id).Owners().ToGetRequestInformation(ctx,
+		&groups.ItemOwnersRequestBuilderGetRequestConfiguration{QueryParameters: &query})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := c.allIn(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("read the owners of group %s: %w", id, err)
+	}
+	return ids, nil
+}
+
+// allIn reads the ids of a listing of directory objects, whatever they are.
+func (c *Client) allIn(ctx context.Context, first *request) ([]string, error) {
+	l := &listing[memberRow]{client: c, call: call{api: apiGroups()}}
+	ids, err := all(ctx, l, first, func(r memberRow) (string, error) { return r.ID, nil })
+	if statusOf(err) == http.StatusForbidden {
+		return nil, fmt.Errorf("%w: %w", ErrMembersHidden, err)
+	}
+	return ids, err
 }
 
 // CreateGroup creates a security group and returns its id. The marker stands in

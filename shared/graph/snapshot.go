@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -87,7 +88,7 @@ func (c *Client) ReadRaw(ctx context.Context, l RawListing) ([]json.RawMessage, 
 	return rows, nil
 }
 
-// UserIn is what [Client.Users] makes of a row of the users as it came.
+// UserIn is what [Client.UsersPage] makes of a row of the users as it came.
 func UserIn(row json.RawMessage) (rollout.User, error) {
 	var r userRow
 	if err := json.Unmarshal(row, &r); err != nil {
@@ -96,7 +97,7 @@ func UserIn(row json.RawMessage) (rollout.User, error) {
 	return r.user(false), nil
 }
 
-// RegistrationIn is what [Client.Registrations] makes of a row of the report as
+// RegistrationIn is what [Client.RegistrationsPage] makes of a row of the report as
 // it came.
 func RegistrationIn(row json.RawMessage) (rollout.Registration, error) {
 	var r registrationRow
@@ -123,10 +124,13 @@ func MethodsIn(rows []json.RawMessage) ([]string, error) {
 	return sortedOnce(names), nil
 }
 
-// RawGroup reads a group with its direct members, nested groups among them.
+// RawGroup reads a group with its direct members, nested groups among them, and
+// with its owners.
 func (c *Client) RawGroup(ctx context.Context, id string) (json.RawMessage, error) {
 	var group map[string]any
-	if err := c.fetch(ctx, call{api: apiGroups()}, at(c.address("groups/"+url.PathEscape(id), nil)), &group); err != nil {
+	// isManagementRestricted comes only when it is asked for.
+	query := url.Values{"$select": {"id,displayName,description,visibility,groupTypes,membershipRule,mailEnabled,mailNickname,securityEnabled,createdDateTime,onPremisesSyncEnabled,isAssignableToRole,isManagementRestricted"}}
+	if err := c.fetch(ctx, call{api: apiGroups()}, at(c.address("groups/"+url.PathEscape(id), query)), &group); err != nil {
 		return nil, fmt.Errorf("read group %s: %w", id, err)
 	}
 	members, err := c.ReadRaw(ctx, RawListing{path: "groups/" + url.PathEscape(id) + "/members", query: url.Values{"$select": {"id"}}, api: apiGroups()})
@@ -135,6 +139,13 @@ func (c *Client) RawGroup(ctx context.Context, id string) (json.RawMessage, erro
 	}
 	delete(group, "@odata.context")
 	group["members"] = members
+	owners, err := c.ReadRaw(ctx, RawListing{path: "groups/" + url.PathEscape(id) + "/owners", query: url.Values{"$select": {"id"}}, api: apiGroups()})
+	switch {
+	case err == nil:
+		group["owners"] = owners
+	case statusOf(err) != http.StatusForbidden: // else they stay out, which is not "none"
+		return nil, fmt.Errorf("read the owners of group %s: %w", id, err)
+	}
 	return json.Marshal(group)
 }
 

@@ -35,6 +35,7 @@ type userRow struct {
 	CreationType      string   `json:"creationType"`
 	ExternalUserState string   `json:"externalUserState"`
 	CreatedDateTime   raw.Time `json:"createdDateTime"`
+	PasswordChanged   raw.Time `json:"lastPasswordChangeDateTime"`
 	SignInActivity    struct {
 		Last           raw.Time `json:"lastSignInDateTime"`
 		NonInteractive raw.Time `json:"lastNonInteractiveSignInDateTime"`
@@ -52,7 +53,7 @@ func (r userRow) user(withActivity bool) rollout.User {
 		Licensed: len(r.AssignedLicenses) > 0, PreferredLanguage: r.PreferredLanguage,
 		UsageLocation: r.UsageLocation, Department: r.Department,
 		CreationType: r.CreationType, ExternalUserState: r.ExternalUserState,
-		Created: r.CreatedDateTime.Time, LastSignIn: r.SignInActivity.Last.Time,
+		Created: r.CreatedDateTime.Time, PasswordChanged: r.PasswordChanged.Time, LastSignIn: r.SignInActivity.Last.Time,
 		LastNonInteractive: r.SignInActivity.NonInteractive.Time, LastSuccessfulSignIn: r.SignInActivity.Successful.Time,
 		ActivityKnown: withActivity,
 	}
@@ -62,7 +63,7 @@ func userProperties() []string {
 	return []string{
 		"id", "userPrincipalName", "displayName", "mail", "otherMails", "userType", "accountEnabled",
 		"onPremisesSyncEnabled", "assignedLicenses", "preferredLanguage", "usageLocation", "department",
-		"creationType", "externalUserState", "createdDateTime",
+		"creationType", "externalUserState", "createdDateTime", "lastPasswordChangeDateTime",
 	}
 }
 

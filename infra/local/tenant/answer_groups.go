@@ -15,7 +15,7 @@ var groupFilters = map[string]string{
 // not the groups of a folder have them.
 // Source: https://learn.microsoft.com/graph/api/resources/group
 var groupProperties = []string{
-	"id", "displayName", "description", "visibility", "mail", "mailNickname", "mailEnabled", "securityEnabled", "groupTypes", "isAssignableToRole",
+	"id", "displayName", "description", "visibility", "mail", "mailNickname", "mailEnabled", "securityEnabled", "groupTypes", "isAssignableToRole", "isManagementRestricted",
 	"membershipRule", "membershipRuleProcessingState", "classification", "createdDateTime", "deletedDateTime", "expirationDateTime", "renewedDateTime",
 	"onPremisesSyncEnabled", "onPremisesDomainName", "onPremisesSamAccountName", "onPremisesSecurityIdentifier", "preferredDataLocation",
 	"preferredLanguage", "proxyAddresses", "resourceBehaviorOptions", "resourceProvisioningOptions", "securityIdentifier", "theme", "uniqueName",
@@ -205,6 +205,18 @@ func (t *Tenant) listTransitive(c *call) answer {
 	return t.listInGroup(c, func(g string) []string { return sortedKeys(t.closure(g)) })
 }
 
+func (t *Tenant) listOwners(c *call) answer {
+	g, a := t.theGroup(c)
+	if a.status != 0 {
+		return a
+	}
+	owners, known := t.owners[strings.ToLower(text(g, "id"))]
+	if !known {
+		return problem(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+	}
+	return t.listObjects(c, owners)
+}
+
 func (t *Tenant) listInGroup(c *call, ids func(string) []string) answer {
 	g, a := t.theGroup(c)
 	if a.status != 0 {
@@ -214,10 +226,15 @@ func (t *Tenant) listInGroup(c *call, ids func(string) []string) answer {
 	if t.closed[strings.ToLower(id)] {
 		return problem(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 	}
+	return t.listObjects(c, ids(id))
+}
+
+// listObjects lists what stands in or over a group.
+func (t *Tenant) listObjects(c *call, ids []string) answer {
 	cast := c.vars["cast"]
 	cast = cast[strings.LastIndex(cast, ".")+1:]
 	var rows []Object
-	for _, m := range ids(id) {
+	for _, m := range ids {
 		o := t.directoryObject(m)
 		if cast != "" && text(o, "@odata.type") != graphType+cast {
 			continue

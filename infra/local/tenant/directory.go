@@ -27,7 +27,7 @@ func (t *Tenant) putGroup(g Object, members []string) string {
 	id := text(g, "id")
 	defaults := Object{
 		"createdDateTime": stamp(t.clock.Now()), "description": nil, "groupTypes": []any{}, "mail": nil, "mailEnabled": false,
-		"mailNickname": "g" + id[:min(8, len(id))], "securityEnabled": true, "visibility": nil, "isAssignableToRole": nil,
+		"mailNickname": "g" + id[:min(8, len(id))], "securityEnabled": true, "visibility": nil, "isAssignableToRole": nil, "isManagementRestricted": nil,
 	}
 	for k, v := range defaults {
 		if _, has := g[k]; !has {
@@ -36,6 +36,7 @@ func (t *Tenant) putGroup(g Object, members []string) string {
 	}
 	t.groups.put(id, g)
 	t.members[strings.ToLower(id)] = slices.Clone(members)
+	t.owners[strings.ToLower(id)] = []string{}
 	t.closures = nil
 	t.notify("groups", id, "created")
 	t.record("Add group", "GroupManagement", target("Group", g, nil))
@@ -122,12 +123,27 @@ func (t *Tenant) Groups() []Object {
 	return out
 }
 
-// withMembers is a group with the ids of its direct members, or without any
-// where they cannot be read.
+// SetOwners makes these users the owners of a group.
+func (t *Tenant) SetOwners(group string, owners ...string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.groups.get(group); !ok {
+		return fmt.Errorf("set the owners of group %s: %w", group, ErrUnknown)
+	}
+	t.owners[strings.ToLower(group)] = slices.Clone(owners)
+	t.notify("groups", group, "updated")
+	return nil
+}
+
+// withMembers is a group with the ids of its direct members and its owners, or
+// without those that cannot be read.
 func (t *Tenant) withMembers(g Object) Object {
 	c, key := cloneObject(g), strings.ToLower(text(g, "id"))
 	if !t.closed[key] {
 		c["members"] = anyList(t.members[key])
+	}
+	if owners, known := t.owners[key]; known {
+		c["owners"] = anyList(owners)
 	}
 	return c
 }

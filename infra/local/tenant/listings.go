@@ -44,7 +44,7 @@ func listings() []kept {
 	return []kept{
 		{name: listUsers, aliases: []string{"user"}, types: map[string]string{
 			"id": "string", "userPrincipalName": "string", "displayName": "string", "mail": "string", "userType": "string", "accountEnabled": "bool",
-			"onPremisesSyncEnabled": "bool", "createdDateTime": "time", "assignedLicenses": "list", "otherMails": "list", "signInActivity": "object",
+			"onPremisesSyncEnabled": "bool", "createdDateTime": "time", "lastPasswordChangeDateTime": "time", "assignedLicenses": "list", "otherMails": "list", "signInActivity": "object",
 			"preferredLanguage": "string", "usageLocation": "string", "department": "string", "creationType": "string", "externalUserState": "string",
 			"manager": "object",
 		}},
@@ -52,7 +52,7 @@ func listings() []kept {
 		{name: listRegistrations, aliases: []string{"registrationdetails"}, assumed: "the report is made from authenticationMethods; without those nobody is capable", types: map[string]string{
 			"id": "string", "isMfaCapable": "bool", "isMfaRegistered": "bool", "isAdmin": "bool", "methodsRegistered": "list", "lastUpdatedDateTime": "time",
 		}},
-		{name: listGroups, aliases: []string{"group"}, assumed: "no group can be opened, so none proves an exclusion", types: map[string]string{"id": "string", "members": "list", "displayName": "string"}},
+		{name: listGroups, aliases: []string{"group"}, assumed: "no group can be opened, so none proves an exclusion", types: map[string]string{"id": "string", "members": "list", "owners": "list", "displayName": "string", "isAssignableToRole": "bool", "isManagementRestricted": "bool", "groupTypes": "list"}},
 		{name: listDefaults, aliases: []string{"identitysecuritydefaultsenforcementpolicy"}, assumed: "Security Defaults are off: nobody looks protected by them", types: map[string]string{"isEnabled": "bool"}},
 		{name: listDefinitions, aliases: []string{"roledefinition"}, assumed: "Microsoft's own roles", types: map[string]string{"id": "string"}},
 		{name: listAssignments, aliases: []string{"roleassignment"}, assumed: "nobody is an admin, emergency accounts included", types: map[string]string{"id": "string", "principalId": "string", "roleDefinitionId": "string", "directoryScopeId": "string"}},

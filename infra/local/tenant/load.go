@@ -188,6 +188,7 @@ func (l *loader) groups() {
 		members, has := g["members"].([]any)
 		delete(g, "members")
 		delete(g, "members@odata.context")
+		l.owners(s.file, key, g)
 		if !has {
 			t.closed[key] = true
 			l.problem(s.file, "group %s comes without members: it cannot be opened and proves nothing", key)
@@ -207,6 +208,30 @@ func (l *loader) groups() {
 	}
 }
 
+// owners keeps who owns a group. A group without any says so; one that does not
+// say it has owners that cannot be read.
+func (l *loader) owners(file, key string, g Object) {
+	owners, has := g["owners"].([]any)
+	delete(g, "owners")
+	delete(g, "owners@odata.context")
+	if !has {
+		return
+	}
+	ids := []string{}
+	for _, o := range owners {
+		id, _ := o.(string)
+		if row, is := o.(Object); is {
+			id = text(row, "id")
+		}
+		if !isID(id) {
+			l.problem(file, "group %s has an owner that is no id (%v): its owners cannot be read", key, o)
+			return
+		}
+		ids = append(ids, id)
+	}
+	l.t.owners[key] = ids
+}
+
 // policies takes every policy or none: one left out could look like an
 // exclusion.
 func (l *loader) policies() error {
@@ -223,6 +248,7 @@ func (l *loader) policies() error {
 			for _, g := range l.names(s, side+"Groups", list(users, side+"Groups"), t.groups) {
 				t.putGroup(Object{"id": g, "displayName": nil}, nil)
 				t.closed[strings.ToLower(g)] = true
+				delete(t.owners, strings.ToLower(g))
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func (t *Tenant) AddUser(u Object) (string, error) {
 	u = cloneObject(u)
 	now := t.clock.Now()
 	defaults := Object{
-		"createdDateTime": stamp(now), "accountEnabled": true, "userType": "Member",
+		"createdDateTime": stamp(now), "lastPasswordChangeDateTime": stamp(now), "accountEnabled": true, "userType": "Member",
 		"businessPhones": []any{}, "assignedLicenses": []any{}, "otherMails": []any{},
 	}
 	for k, v := range defaults {

@@ -81,6 +81,7 @@ func routes() []route {
 		{method: get, pattern: "groups/{group}/members/{cast}", needs: needs(readMembers), cost: 3, do: (*Tenant).listMembers},
 		{method: post, pattern: "groups/{group}/members/$ref", needs: needs(writeMembers), do: (*Tenant).postMember},
 		{method: del, pattern: "groups/{group}/members/{member}/$ref", needs: needs(writeMembers), do: (*Tenant).dropMember},
+		{method: get, pattern: "groups/{group}/owners", needs: needs(readGroups), cost: 2, do: (*Tenant).listOwners},
 		{method: get, pattern: "groups/{group}/transitiveMembers", needs: needs(readMembers), cost: 5, do: (*Tenant).listTransitive},
 		{method: get, pattern: "groups/{group}/transitiveMembers/{cast}", needs: needs(readMembers), cost: 5, do: (*Tenant).listTransitive},
 

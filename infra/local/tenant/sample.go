@@ -65,7 +65,7 @@ func Sample(seed uint64, clock Clock) *Tenant {
 	f.rooms()
 	f.guests(25)
 	f.offices()
-	emergencyGroup := t.AddGroup(SampleEmergency, Object{"description": "Both emergency accounts. Never remove them."}, emergency...)
+	emergencyGroup := t.AddGroup(SampleEmergency, Object{"description": "Both emergency accounts. Never remove them.", "isManagementRestricted": true}, emergency...)
 	legacyGroup := t.AddGroup("Legacy mail devices", nil, legacy...)
 	f.policies(emergencyGroup, legacyGroup)
 	f.managers()

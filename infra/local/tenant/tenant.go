@@ -90,6 +90,7 @@ type Tenant struct {
 	groups        *table
 	members       map[string][]string // group -> direct members; by lower-case id
 	closed        map[string]bool     // groups whose members cannot be read
+	owners        map[string][]string // group -> owners; not there: they cannot be read
 	closures      map[string]map[string]bool
 	definitions   *table
 	assignments   *table
@@ -125,7 +126,7 @@ func New(displayName, initialDomain string, seed uint64, clock Clock) *Tenant {
 	t := &Tenant{
 		clock: clock, seed: seed, behave: Usual(), made: map[string]uint64{},
 		users: newTable(), people: map[string]*person{},
-		groups: newTable(), members: map[string][]string{}, closed: map[string]bool{},
+		groups: newTable(), members: map[string][]string{}, closed: map[string]bool{}, owners: map[string][]string{},
 		definitions: newTable(), assignments: newTable(), eligibility: newTable(),
 		policies: newTable(), versions: map[string][]version{},
 		risks: newTable(), riskyUsers: newTable(), subscriptions: newTable(),

@@ -28,6 +28,7 @@ type Graph interface {
 	Methods(ctx context.Context, userID string) ([]string, error)
 	RoleAssignments(ctx context.Context, withEligible bool) ([]rollout.RoleAssignment, error)
 	Groups(ctx context.Context, ids []string) (map[string]rollout.Group, error)
+	ReadWays(ctx context.Context, groups map[string]rollout.Group, accounts []string) error
 	Policies(ctx context.Context) ([]rollout.Policy, error)
 	Policy(ctx context.Context, id string) (rollout.Policy, error)
 	SecurityDefaults(ctx context.Context) (bool, error)
@@ -170,12 +171,18 @@ func Look(ctx context.Context, g Graph, cfg rollout.Config, last rollout.AuditRu
 		}
 	}
 	facts := make([]rollout.EmergencyFacts, 0, len(cfg.EmergencyAccounts))
+	ids := make([]string, 0, len(cfg.EmergencyAccounts))
 	for _, account := range cfg.EmergencyAccounts {
+		ids = append(ids, account.ID)
 		f, err := lookAtEmergencyAccount(ctx, g, account.ID)
 		if err != nil {
 			return nil, err
 		}
 		facts = append(facts, f)
+	}
+	// An exclusion through nested groups is as strong as the weakest of them.
+	if err := g.ReadWays(ctx, groups, ids); err != nil {
+		return nil, fmt.Errorf("groups that hold emergency accounts: %w", err)
 	}
 	live.Emergency = rollout.ProveEmergency(cfg, last.Organization.InitialDomain, facts, assignments, live.Policies, groups)
 	return live, nil

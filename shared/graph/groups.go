@@ -60,7 +60,9 @@ func (r memberRow) rowID() string { return r.ID }
 // no user.
 func (r memberRow) isUser() bool { return r.Type == "" || r.Type == "#microsoft.graph.user" }
 
-// Group reads a group and the users in it, transitively. [ErrNotFound] where it
+func (r memberRow) isGroup() bool { return r.Type == "#microsoft.graph.group" }
+
+// Group reads a group and the users and groups in it, transitively. [ErrNotFound] where it
 // is gone. A group that hides its members from the app (by a refusal, or by
 // looking empty) comes back with Opened false, and proves nothing.
 // Source: https://learn.microsoft.com/graph/api/group-list-transitivemembers
@@ -77,15 +79,25 @@ func (c *Client) Group(ctx context.Context, id string) (rollout.Group, error) {
 	if err != nil {
 		return group, err
 	}
-	ids, err := c.members(ctx, req)
-	if statusOf(err) == http.StatusForbidden {
+	rows, err := c.allIn(ctx, req)
+	if errors.Is(err, ErrMembersHidden) {
 		return group, nil // the group itself could be read: the permission is there
 	}
 	if err != nil {
 		return group, fmt.Errorf("read the members of group %s: %w", id, err)
 	}
-	group.Members = ids
-	group.Opened = len(ids) > 0 || !r.hides()
+	for _, m := range rows {
+		switch {
+		case m.isUser():
+			group.Members = append(group.Members, m.ID)
+		case m.isGroup():
+			group.Groups = append(group.Groups, m.ID)
+		}
+	}
+	group.Opened = len(group.Members) > 0 || !r.hides()
+	if group.Opened && len(group.Groups) == 0 {
+		group.Direct, group.DirectRead = group.Members, true // nothing is nested
+	}
 	return group, nil
 }
 
@@ -196,24 +208,30 @@ func (c *Client) members(ctx context.Context, first *request) ([]string, error) 
 	return ids, nil
 }
 
-// DirectMembers reads the ids of all that stands in a group itself, nested groups
-// among it. [ErrMembersHidden] where Graph does not show them to the app.
+// DirectMembers reads the ids of all that stands in a group itself, and which of
+// them are groups. [ErrMembersHidden] where Graph does not show them to the app.
 // Source: https://learn.microsoft.com/graph/api/group-list-members
-func (c *Client) DirectMembers(ctx context.Context, id string) ([]string, error) {
+func (c *Client) DirectMembers(ctx context.Context, id string) (members, nested []string, err error) {
 	if id == "" {
-		return nil, errors.New("read a group's members: no id")
+		return nil, nil, errors.New("read a group's members: no id")
 	}
 	query := groups.ItemMembersRequestBuilderGetQueryParameters{Select: []string{"id"}, Top: new(int32(999))}
 	req, err := groups.NewGroupsRequestBuilderInternal(c.path(), c.adapter).ByGroupId(id).Members().ToGetRequestInformation(ctx,
 		&groups.ItemMembersRequestBuilderGetRequestConfiguration{QueryParameters: &query})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ids, err := c.allIn(ctx, req)
+	rows, err := c.allIn(ctx, req)
 	if err != nil {
-		return nil, fmt.Errorf("read the direct members of group %s: %w", id, err)
+		return nil, nil, fmt.Errorf("read the direct members of group %s: %w", id, err)
 	}
-	return ids, nil
+	for _, r := range rows {
+		members = append(members, r.ID)
+		if r.isGroup() {
+			nested = append(nested, r.ID)
+		}
+	}
+	return members, nested, nil
 }
 
 // Owners reads the ids of a group's owners: they may change who is in it.
@@ -229,21 +247,25 @@ func (c *Client) Owners(ctx context.Context, id string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := c.allIn(ctx, req)
+	rows, err := c.allIn(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("read the owners of group %s: %w", id, err)
+	}
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
 	}
 	return ids, nil
 }
 
-// allIn reads the ids of a listing of directory objects, whatever they are.
-func (c *Client) allIn(ctx context.Context, first *request) ([]string, error) {
+// allIn reads a listing of directory objects, whatever they are.
+func (c *Client) allIn(ctx context.Context, first *request) ([]memberRow, error) {
 	l := &listing[memberRow]{client: c, call: call{api: apiGroups()}}
-	ids, err := all(ctx, l, first, func(r memberRow) (string, error) { return r.ID, nil })
+	rows, err := all(ctx, l, first, func(r memberRow) (memberRow, error) { return r, nil })
 	if statusOf(err) == http.StatusForbidden {
 		return nil, fmt.Errorf("%w: %w", ErrMembersHidden, err)
 	}
-	return ids, err
+	return rows, err
 }
 
 // CreateGroup creates a security group and returns its id. The marker stands in

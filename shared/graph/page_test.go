@@ -330,7 +330,7 @@ func TestGroupFactsAndMembersPageSayWhatGroupSays(t *testing.T) {
 				return
 			}
 			got := rollout.Group{ID: facts.ID, DisplayName: facts.DisplayName, Opened: facts.Opened, Members: members}
-			got.Dynamic, got.RoleAssignable, got.Restricted = whole[groupID].Dynamic, whole[groupID].RoleAssignable, whole[groupID].Restricted // not asked for
+			got.Direct, got.DirectRead, got.Groups, got.Dynamic, got.RoleAssignable, got.Restricted = whole[groupID].Direct, whole[groupID].DirectRead, whole[groupID].Groups, whole[groupID].Dynamic, whole[groupID].RoleAssignable, whole[groupID].Restricted // not asked for
 			if diff := cmp.Diff(whole[groupID], got); diff != "" {
 				t.Errorf("differs from Group: %s", diff)
 			}

@@ -162,6 +162,9 @@ type Group struct {
 	Members     []string `json:"members"`
 	Opened      bool     `json:"opened"`
 
+	// Groups are the ids of the groups that are in it, transitively.
+	Groups []string `json:"groups"`
+
 	Dynamic Fact `json:"dynamic"` // a rule decides who is in it
 	// RoleAssignable and Restricted (in a restricted management administrative
 	// unit) are the two ways in which Entra keeps lesser administrators from

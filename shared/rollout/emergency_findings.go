@@ -270,13 +270,15 @@ func (p EmergencyProof) weakGroups() []EmergencyFinding {
 			continue
 		}
 		why := "is neither role-assignable nor in a restricted management administrative unit: many an administrator can empty it"
-		if g.Dynamic == Yes {
+		if g.Weak != "" {
+			why = "only through " + g.Weak + ", which is not protected as it is itself"
+		} else if g.Dynamic == Yes {
 			why = "is filled by a rule: whoever can edit the account can take it out"
 		} else if g.Protected != No {
 			why = "is not known to be protected"
 		}
 		add(findingUnprotected, SeverityCritical, capital(g.name())+" keeps emergency accounts out of policies, but "+why+".",
-			"Put the group into a restricted management administrative unit, or exclude the accounts by id or through a role-assignable group.", g)
+			"Put the group, and those inside it, into a restricted management administrative unit, or exclude the accounts by id or through a role-assignable group.", g)
 	}
 	for _, g := range p.Including {
 		if g.Holds && (g.Dynamic == Yes || g.Members >= largeGroup) {

@@ -51,6 +51,13 @@ func (w *watched) group(id string, change func(*rollout.Group)) {
 	w.groups[id] = g
 }
 
+// nest puts another group into the exclusion group, and the accounts into that.
+func nest(w *watched, inner rollout.Group) {
+	inner.Opened, inner.Members, inner.Direct, inner.DirectRead = true, []string{em1, em2}, []string{em1, em2}, true
+	w.groups["gb"] = inner
+	w.group("eg", func(g *rollout.Group) { g.Direct, g.DirectRead, g.Groups = []string{"gb"}, true, []string{"gb"} })
+}
+
 // TestJudgeEmergency: each cause is one finding, however many accounts and
 // policies it concerns.
 func TestJudgeEmergency(t *testing.T) {
@@ -97,6 +104,25 @@ func TestJudgeEmergency(t *testing.T) {
 		}, 2, ""},
 		{"filled by a rule", func(w *watched) {
 			w.group("eg", func(g *rollout.Group) { g.Dynamic, g.Restricted = rollout.Yes, rollout.Yes })
+		}, 0, "exclusion-group-unprotected [em1 em2] eg [p1 p2]"},
+		{"protected, but not the one inside it that holds them", func(w *watched) {
+			nest(w, rollout.Group{Dynamic: rollout.No, RoleAssignable: rollout.No, Restricted: rollout.No})
+		}, 0, "exclusion-group-unprotected [em1 em2] eg [p1 p2]"},
+		{"so is the one inside it", func(w *watched) {
+			nest(w, rollout.Group{Dynamic: rollout.No, RoleAssignable: rollout.Yes})
+		}, 2, ""},
+		{"one inside that is not protected, and one that is", func(w *watched) {
+			nest(w, rollout.Group{Dynamic: rollout.No, RoleAssignable: rollout.No, Restricted: rollout.No})
+			g := w.groups["gb"]
+			g.Restricted = rollout.Yes
+			w.groups["gc"] = g
+			w.group("eg", func(g *rollout.Group) { g.Direct = []string{"gb", "gc"} })
+		}, 2, ""},
+		{"holds groups, and nobody read which", func(w *watched) {
+			w.group("eg", func(g *rollout.Group) { g.Groups = []string{"gb"} })
+		}, 0, "exclusion-group-unprotected [em1 em2] eg [p1 p2]"},
+		{"the one inside was not read", func(w *watched) {
+			w.group("eg", func(g *rollout.Group) { g.Direct, g.DirectRead, g.Groups = []string{"gb"}, true, []string{"gb"} })
 		}, 0, "exclusion-group-unprotected [em1 em2] eg [p1 p2]"},
 		{"an unprotected group beside the ids", func(w *watched) {
 			w.group("eg", func(g *rollout.Group) { g.RoleAssignable, g.Restricted = rollout.No, rollout.No })

@@ -18,7 +18,11 @@ type PolicyGroup struct {
 	HoldsOthers bool `json:"holdsOthers"`
 	Members     int  `json:"members"`
 	Dynamic     Fact `json:"dynamic"`
-	Protected   Fact `json:"protected"` // see [Group.Protected]
+	// Protected is [Group.Protected] of the group and of those inside it through
+	// which it holds the account: who can empty one of them breaks the exclusion.
+	// Weak names the one inside that is not protected.
+	Protected Fact   `json:"protected"`
+	Weak      string `json:"weak"`
 	// Policies are the ids of the policies that could stop the account and name
 	// the group on this side.
 	Policies []string `json:"policies"`
@@ -57,13 +61,14 @@ func policyGroups(cfg Config, account string, policies []Policy, groups map[stri
 
 func newPolicyGroup(cfg Config, account, id string, groups map[string]Group) PolicyGroup {
 	g, _ := groupOf(groups, id)
+	protected, weak := protection(groups, g, id, account)
 	return PolicyGroup{
 		ID: id, DisplayName: g.DisplayName, Opened: g.Opened,
 		Holds: g.Opened && containsFold(g.Members, account),
 		HoldsOthers: slices.ContainsFunc(g.Members, func(m string) bool {
 			return g.Opened && cfg.IsEmergency(m) && !strings.EqualFold(m, account)
 		}),
-		Members: len(g.Members), Dynamic: orUnknown(g.Dynamic), Protected: g.Protected(),
+		Members: len(g.Members), Dynamic: orUnknown(g.Dynamic), Protected: protected, Weak: weak,
 	}
 }
 
@@ -84,30 +89,68 @@ func groupOf(groups map[string]Group, id string) (Group, bool) {
 // "A", the shortest "A > B", or "A (nested)" where the account is not directly in
 // A and no way to it was read.
 func way(groups map[string]Group, id, account string) string {
-	type step struct {
-		group Group
-		path  string
-	}
-	first, _ := groupOf(groups, id)
-	name := nameOr(first.DisplayName, id)
-	if !first.DirectRead {
+	g, _ := groupOf(groups, id)
+	name := nameOr(g.DisplayName, id)
+	if !g.DirectRead {
 		return name // in it, and nobody said how
 	}
-	seen := map[string]bool{strings.ToLower(id): true}
-	for next := []step{{first, name}}; len(next) > 0; next = next[1:] {
-		at := next[0]
-		if containsFold(at.group.Direct, account) {
-			return at.path
+	steps, found := stepsTo(groups, id, account, func(Group) bool { return true })
+	if !found {
+		return name + " (nested)"
+	}
+	for i, step := range steps {
+		inner, _ := groupOf(groups, step)
+		steps[i] = nameOr(inner.DisplayName, step)
+	}
+	return strings.Join(steps, " > ")
+}
+
+// stepsTo are the ids of the groups of the shortest way by which a group holds an
+// account, through groups of which the direct members were read and that are
+// good.
+func stepsTo(groups map[string]Group, id, account string, good func(Group) bool) ([]string, bool) {
+	seen := map[string]bool{}
+	for next := [][]string{{id}}; len(next) > 0; next = next[1:] {
+		steps := next[0]
+		at := steps[len(steps)-1]
+		g, known := groupOf(groups, at)
+		if key := strings.ToLower(at); !known || !g.DirectRead || seen[key] || !good(g) {
+			continue
+		} else {
+			seen[key] = true
 		}
-		for _, inner := range slices.Sorted(slices.Values(at.group.Direct)) {
-			g, known := groupOf(groups, inner)
-			if key := strings.ToLower(inner); known && g.DirectRead && !seen[key] {
-				seen[key] = true
-				next = append(next, step{g, at.path + " > " + nameOr(g.DisplayName, inner)})
-			}
+		if containsFold(g.Direct, account) {
+			return steps, true
+		}
+		for _, inner := range slices.Sorted(slices.Values(g.Direct)) {
+			next = append(next, append(slices.Clone(steps), inner))
 		}
 	}
-	return name + " (nested)"
+	return nil, false
+}
+
+// protection reports whether the group and those inside it, through which it
+// holds the account, are protected; weak names the one inside that is not.
+func protection(groups map[string]Group, g Group, id, account string) (protected Fact, weak string) {
+	protected = g.Protected()
+	switch {
+	case protected != Yes, !containsFold(g.Members, account):
+		return protected, ""
+	case !g.DirectRead && len(g.Groups) == 0:
+		return Yes, "" // nothing is nested in it
+	case !g.DirectRead:
+		return Unknown, ""
+	}
+	if _, found := stepsTo(groups, id, account, func(g Group) bool { return g.Protected() == Yes }); found {
+		return Yes, ""
+	}
+	steps, _ := stepsTo(groups, id, account, func(Group) bool { return true })
+	for _, step := range steps {
+		if inner, _ := groupOf(groups, step); inner.Protected() != Yes {
+			return inner.Protected(), PolicyGroup{ID: step, DisplayName: inner.DisplayName}.name()
+		}
+	}
+	return Unknown, "" // no way was read
 }
 
 // brokenExclusions are the groups that should have kept the account out and do

@@ -18,7 +18,7 @@ func help(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, overview())
 		return exitDone
 	}
-	v, err := find(args[0])
+	v, _, err := find(args)
 	if err != nil {
 		return session{stderr: stderr}.finish("sallyport help", "sallyport help", err)
 	}
@@ -38,7 +38,7 @@ func overview() string {
 	}
 	fmt.Fprint(table, "  help [VERB]\tthis text, or that of a verb\n")
 	table.Flush() // a Builder never fails
-	b.WriteString("\nExit code: 0 done, 1 failed or a property violated, 2 wrong usage, 3 done but a wave stands held.\n")
+	b.WriteString("\nExit code: 0 done, 1 failed or a property violated, 2 wrong usage, 3 done but a wave stands held or fewer than two emergency accounts are proven.\n")
 	return b.String()
 }
 

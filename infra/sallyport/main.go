@@ -2,7 +2,8 @@
 // leads to before anything is applied. `sallyport help` lists what it can do.
 //
 // It exits with 0 if it is done, 1 if it failed or a property was violated, 2
-// if it was called wrongly, and 3 if it is done but a wave stands held.
+// if it was called wrongly, and 3 if it is done but a wave stands held
+// or fewer than two emergency accounts are proven.
 package main
 
 import (

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -29,12 +30,13 @@ func verbs() []verb {
 		auditVerb(),
 		planVerb(),
 		applyVerb(),
+		emergencyCheckVerb(),
 	}
 }
 
 // verb is one thing that the command can do.
 type verb struct {
-	name     string
+	name     string // one word, or two where several verbs are about one thing
 	operands string // what stands after the flags, for example FILE
 	summary  string // one line of `sallyport help`
 	about    string // what `--help` says beside flags and examples
@@ -90,11 +92,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprint(stderr, overview())
 		return exitUsage
 	}
-	name, rest := args[0], args[1:]
-	if isHelp(name) {
-		return help(rest, stdout, stderr)
+	if isHelp(args[0]) {
+		return help(args[1:], stdout, stderr)
 	}
-	v, err := find(name)
+	v, rest, err := find(args)
 	if err != nil {
 		return s.finish("sallyport", "sallyport help", err)
 	}
@@ -163,18 +164,38 @@ func parseArgs(flags *flag.FlagSet, args []string) (operands []string, err error
 	return operands, nil
 }
 
-func find(name string) (verb, error) {
+// find returns the verb that the arguments begin with, and the rest of them.
+func find(args []string) (verb, []string, error) {
+	name := args[0]
+	if seconds := secondWords(name); len(seconds) > 0 {
+		if len(args) > 1 && slices.Contains(seconds, args[1]) {
+			name, args = name+" "+args[1], args[1:]
+		} else {
+			return verb{}, nil, usageError{fmt.Sprintf("%s what? expected %s", name, strings.Join(seconds, " or "))}
+		}
+	}
 	best, least := "", len(name)
 	for _, v := range verbs() {
 		if v.name == name {
-			return v, nil
+			return v, args[1:], nil
 		}
 		if d := levenshtein.ComputeDistance(strings.ToLower(name), v.name); d < least && 2*d <= len(v.name) {
 			best, least = v.name, d
 		}
 	}
 	if best != "" {
-		return verb{}, usageError{fmt.Sprintf("there is no verb %q; did you mean %s?", name, best)}
+		return verb{}, nil, usageError{fmt.Sprintf("there is no verb %q; did you mean %s?", name, best)}
 	}
-	return verb{}, usageError{fmt.Sprintf("there is no verb %q", name)}
+	return verb{}, nil, usageError{fmt.Sprintf("there is no verb %q", name)}
+}
+
+// secondWords are those that follow the word in the verbs of two words.
+func secondWords(first string) []string {
+	var words []string
+	for _, v := range verbs() {
+		if a, b, two := strings.Cut(v.name, " "); two && a == first {
+			words = append(words, b)
+		}
+	}
+	return words
 }

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport/infra/local/rehearsal"
+	"sallyport/shared/graph"
+	"sallyport/shared/job"
+	"sallyport/shared/rollout"
+)
+
+func emergencyCheckVerb() verb {
+	return verb{
+		name:    "emergency check",
+		summary: "prove the emergency accounts, policy by policy, with the way through groups",
+		about: `Reads what keeps each emergency account working and proves it: that it exists, is
+enabled, cloud-only, on the initial domain, permanently Global Administrator, holds
+a FIDO2 key or a certificate and nothing of one person; and that every Conditional
+Access policy that could stop it leaves it out, with the groups on the way. What
+cannot be read proves nothing. Nothing is written.
+
+The accounts are those of rollout.yaml (--config), or the ids given by --account.
+Without --tenant the tenant itself is read, with a device code sign-in or the token
+in GRAPH_TOKEN; GRAPH_ENDPOINT names another cloud.
+
+Exit code: 0 if at least two accounts are proven, 3 if not.`,
+		examples: []string{
+			"sallyport emergency check --tenant snapshot/ --config rollout.yaml",
+			"GRAPH_TOKEN=... sallyport emergency check --account 6b0f4c1e-2a55-4f0e-9d0b-7f6c1a2b3c4d --account 9d2c...",
+			"sallyport emergency check --config rollout.yaml --json | jq '.findings[].text'",
+		},
+		prepare: func(f *flag.FlagSet) action {
+			e := &emergencyCheck{}
+			e.source.declare(f)
+			f.StringVar(&e.config, "config", "", "a rollout.yaml `FILE` whose emergency accounts are checked")
+			f.Func("account", "the object `id` of an account to check; may be repeated", func(id string) error {
+				if !isObjectID(id) {
+					return errors.New("expected an object id, as 6b0f4c1e-2a55-4f0e-9d0b-7f6c1a2b3c4d")
+				}
+				e.accounts = append(e.accounts, strings.ToLower(id))
+				return nil
+			})
+			return e.run
+		},
+	}
+}
+
+// isObjectID reports whether the text is the id of a directory object: a name is
+// none, since names can be given to others.
+func isObjectID(s string) bool {
+	parts := strings.Split(s, "-")
+	if len(parts) != 5 {
+		return false
+	}
+	for i, n := range []int{8, 4, 4, 4, 12} {
+		if len(parts[i]) != n || strings.Trim(strings.ToLower(parts[i]), "0123456789abcdef") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// source is where the emergency verbs read from: a folder or the tenant itself.
+type source struct {
+	folder, at string
+	signIn     snapshot // its sign-in, nothing else of it
+}
+
+func (o *source) declare(f *flag.FlagSet) {
+	f.StringVar(&o.folder, "tenant", "", "a `folder` made by snapshot; empty: the tenant itself")
+	f.StringVar(&o.at, "at", "", "judge a folder as of this `day`, YYYY-MM-DD; empty: today")
+	f.StringVar(&o.signIn.tenantID, "tenant-id", "organizations", "the tenant's `domain` or id, for the device code sign-in")
+	f.StringVar(&o.signIn.clientID, "client-id", graphCommandLineTools, "the public client `id` to sign in with")
+}
+
+// open returns what reads Graph, and the moment that is now.
+func (o *source) open(s session) (*graph.Client, time.Time, error) {
+	o.signIn.clock = job.Wall{}
+	now := o.signIn.clock.Now()
+	if o.folder == "" {
+		if o.at != "" {
+			return nil, now, usageError{"--at is for a folder: the tenant itself is as it is now"}
+		}
+		credential, err := o.signIn.credential(s)
+		if err != nil {
+			return nil, now, err
+		}
+		client, err := graph.New(graph.Options{Endpoint: lookup(s.env, "GRAPH_ENDPOINT"), Credential: credential, Clock: o.signIn.clock})
+		return client, now, err
+	}
+	if o.at != "" {
+		day, err := rollout.ParseDate(o.at)
+		if err != nil {
+			return nil, now, usageError{"--at " + err.Error()}
+		}
+		now = day.At(2, 0, time.UTC)
+	}
+	clock := rehearsal.NewClock(now)
+	t, err := loadTenant(s, o.folder, 1, clock)
+	if err != nil {
+		return nil, now, err
+	}
+	client, err := rehearsal.Reader(t, clock)
+	return client, now, err
+}
+
+type emergencyCheck struct {
+	source   source
+	config   string
+	accounts []string
+}
+
+func (e *emergencyCheck) run(ctx context.Context, s session) error {
+	if len(s.operands) > 0 {
+		return usageError{fmt.Sprintf("unexpected %q", s.operands[0])}
+	}
+	if e.config == "" && len(e.accounts) == 0 {
+		return usageError{"nothing says which accounts: add --config rollout.yaml, or --account for each"}
+	}
+	cfg, err := e.chosen(s)
+	if err != nil {
+		return err
+	}
+	client, now, err := e.source.open(s)
+	if err != nil {
+		return err
+	}
+	seen, err := readEmergency(ctx, client, cfg)
+	if err != nil {
+		return err
+	}
+	answer := checkedOf(cfg, seen, now)
+	if s.json {
+		err = s.writeJSON(answer)
+	} else {
+		err = writeChecked(s.stdout, answer)
+	}
+	if err == nil && !answer.OK {
+		err = heldError{fmt.Sprintf("%d of %d emergency accounts proven, at least two are needed", answer.Proven, len(answer.Accounts))}
+	}
+	return err
+}
+
+// chosen are the accounts to check: those of --account, with what rollout.yaml
+// says of them, or all of rollout.yaml.
+func (e *emergencyCheck) chosen(s session) (rollout.Config, error) {
+	var cfg rollout.Config
+	if e.config != "" {
+		var err error
+		if cfg, err = readConfig(s, e.config); err != nil {
+			return rollout.Config{}, err
+		}
+	}
+	if len(e.accounts) == 0 {
+		return cfg, nil
+	}
+	known := cfg.EmergencyAccounts
+	cfg.EmergencyAccounts = nil
+	for _, id := range e.accounts {
+		account := rollout.EmergencyAccount{ID: id}
+		if i := slices.IndexFunc(known, func(k rollout.EmergencyAccount) bool { return strings.EqualFold(k.ID, id) }); i >= 0 {
+			account = known[i]
+		}
+		if !cfg.IsEmergency(id) {
+			cfg.EmergencyAccounts = append(cfg.EmergencyAccounts, account)
+		}
+	}
+	return cfg, nil
+}
+
+// emergencySeen is all that a proof is made of.
+type emergencySeen struct {
+	organization rollout.Organization
+	facts        []rollout.EmergencyFacts
+	assignments  []rollout.RoleAssignment
+	policies     []rollout.Policy
+	groups       map[string]rollout.Group
+}
+
+// readEmergency reads it. An account that cannot be read is named in its facts;
+// a listing that cannot be read to its end is an error: nothing is proven by half
+// of it.
+func readEmergency(ctx context.Context, client *graph.Client, cfg rollout.Config) (emergencySeen, error) {
+	var seen emergencySeen
+	var err error
+	if seen.organization, err = client.Organization(ctx); err != nil {
+		return seen, fmt.Errorf("read the organization: %w", err)
+	}
+	plans, err := client.Plans(ctx)
+	if err != nil {
+		return seen, fmt.Errorf("read the licences: %w", err)
+	}
+	if seen.policies, err = client.Policies(ctx); err != nil && !errors.Is(err, graph.ErrNoLicence) {
+		return seen, fmt.Errorf("read the Conditional Access policies: %w", err)
+	}
+	seen.assignments, err = client.RoleAssignments(ctx, rollout.HoldsPlan(plans, rollout.PlanEntraP2))
+	if err != nil && !errors.Is(err, graph.ErrNoLicence) {
+		return seen, fmt.Errorf("read the role assignments: %w", err)
+	}
+	if seen.groups, err = client.Groups(ctx, namedIn(seen, cfg)); err != nil {
+		return seen, fmt.Errorf("open the groups that policies and roles name: %w", err)
+	}
+	ids := []string{}
+	for _, e := range cfg.EmergencyAccounts {
+		ids = append(ids, e.ID)
+		seen.facts = append(seen.facts, lookAt(ctx, client, e.ID))
+	}
+	if err := client.ReadWays(ctx, seen.groups, ids); err != nil {
+		return seen, fmt.Errorf("follow nested groups: %w", err)
+	}
+	if err := readOwners(ctx, client, cfg, seen); err != nil {
+		return seen, err
+	}
+	return seen, ctx.Err()
+}
+
+// namedIn are the ids of the groups that policies name and of those that hold
+// roles. That a principal is a user or an application shows when it is opened.
+func namedIn(seen emergencySeen, cfg rollout.Config) []string {
+	named := map[string]bool{}
+	for _, p := range seen.policies {
+		for _, id := range slices.Concat(p.IncludeGroups, p.ExcludeGroups) {
+			named[id] = true
+		}
+	}
+	for _, a := range seen.assignments {
+		if !cfg.IsEmergency(a.PrincipalID) {
+			named[a.PrincipalID] = true
+		}
+	}
+	delete(named, "")
+	return slices.Sorted(maps.Keys(named))
+}
+
+// lookAt reads one account. What fails is said, and then proves nothing.
+func lookAt(ctx context.Context, client *graph.Client, id string) rollout.EmergencyFacts {
+	f := rollout.EmergencyFacts{Account: id}
+	user, err := client.User(ctx, id)
+	switch {
+	case errors.Is(err, graph.ErrNotFound):
+		return f // it does not exist: a proof, of the wrong kind
+	case err != nil:
+		f.ReadError = err.Error()
+		return f
+	}
+	f.User = &user
+	f.Methods, err = client.Methods(ctx, id)
+	f.MethodsRead = err == nil
+	return f
+}
+
+// readOwners reads who owns the groups that policies exclude and that hold an
+// emergency account. Owners that Graph does not show stay unknown.
+func readOwners(ctx context.Context, client *graph.Client, cfg rollout.Config, seen emergencySeen) error {
+	for _, p := range seen.policies {
+		for _, id := range p.ExcludeGroups {
+			g := seen.groups[id]
+			if g.OwnersRead || !slices.ContainsFunc(g.Members, cfg.IsEmergency) {
+				continue
+			}
+			owners, err := client.Owners(ctx, id)
+			if errors.Is(err, graph.ErrMembersHidden) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			g.Owners, g.OwnersRead = owners, true
+			seen.groups[id] = g
+		}
+	}
+	return nil
+}

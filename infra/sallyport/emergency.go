@@ -193,6 +193,9 @@ func readEmergency(ctx context.Context, client *graph.Client, cfg rollout.Config
 	if seen.organization, err = client.Organization(ctx); err != nil {
 		return seen, fmt.Errorf("read the organization: %w", err)
 	}
+	if initial := rollout.TenantID(strings.ToLower(seen.organization.InitialDomain)); cfg.Tenant != "" && initial != cfg.Tenant {
+		return seen, fmt.Errorf("the file is for %s, but what was read is %s: choose the one that belongs to the other", cfg.Tenant, initial)
+	}
 	plans, err := client.Plans(ctx)
 	if err != nil {
 		return seen, fmt.Errorf("read the licences: %w", err)

@@ -31,6 +31,7 @@ func verbs() []verb {
 		planVerb(),
 		applyVerb(),
 		emergencyCheckVerb(),
+		emergencyDocumentVerb(),
 	}
 }
 

@@ -26,7 +26,7 @@ func (c checker) emergencyAccounts() {
 		}
 		c.unique(path+".id", account.ID, ids, "this is the same account again")
 		c.unique(path+".custodian", plain(account.Custodian), custodians, "two emergency accounts have the same custodian: one absence would lock both away")
-		if looksSecret(account.PasswordLocation) {
+		if LooksSecret(account.PasswordLocation) {
 			// Never quoted: if it is a password, a log is no place for it.
 			c.fail(path+".passwordLocation", "this looks like a password; if it is one, change it now, because this file has been stored")
 			continue
@@ -52,7 +52,7 @@ var namedSecret = regexp.MustCompile(`(?i)\b(password|passwort|passcode|passphra
 // holds something like one: a word of letters in both cases and digits with a
 // sign that no place has, or one that changes between letters and digits as
 // only a generator does. Words that people make passwords of cannot be told
-// from places; this is a net, not a proof.
+// from places.
 func looksSecret(s string) bool {
 	if namedSecret.MatchString(s) {
 		return true

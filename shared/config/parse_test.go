@@ -269,7 +269,7 @@ func TestParseWarns(t *testing.T) {
 
 // A password never stands in a message, and a place is never taken for one.
 func TestPasswordLocation(t *testing.T) {
-	for _, location := range []string{"Tr0ub4dor&3", "Safe 1: xK9mPq2vR7tL", "password: swordfish", "PIN=1234", "Kennwort ist Sommer", "aB3$efgh"} {
+	for _, location := range []string{"Tr0ub4dor&3", "Safe 1: xK9mPq2vR7tL", "password: swordfish", "PIN=1234", "Kennwort ist Sommer", "aB3$efgh", "q7w2k9m4x1c8v5b3", "Safe 1: correct-horse-battery-staple"} {
 		_, _, err := parse(with(t, "Safe 2, Leeds", location))
 		if err == nil {
 			t.Errorf("%q passes for a place", location)
@@ -282,6 +282,7 @@ func TestPasswordLocation(t *testing.T) {
 	for _, location := range []string{
 		"Safe 3, York", "Büro-Ost/Raum3.12", "Fireproof safe #12-B, 3rd floor", "Bank vault, box 4711", "1Password vault 'Break glass'",
 		"https://vault.contoso.com/Item12a4B", "item 6b0f4c1e-2a55-4f0e-9d0b-7f6c1a2b3c4d", "金庫2、本社", "Envelope in the CEO's pinboard room",
+		"stow-on-the-wold, room 4", "building12-floor3-room4", "vault@contoso.com", "Strongroom-of-the-Berwick-office",
 	} {
 		if _, _, err := parse(with(t, "Safe 2, Leeds", location)); err != nil {
 			t.Errorf("%q is taken for a password: %v", location, err)

@@ -63,6 +63,13 @@ func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plan
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the groups that policies and roles name: %w", err)
 	}
+	ids := make([]string, len(cfg.EmergencyAccounts))
+	for i, e := range cfg.EmergencyAccounts {
+		ids[i] = e.ID
+	}
+	if err := reader.ReadWays(ctx, groups, ids); err != nil {
+		return nil, nil, fmt.Errorf("follow nested groups: %w", err)
+	}
 	accounts, _ := rollout.Assess(cfg, dir, readings, now)
 	day := rollout.DateOf(now.In(cfg.Location()))
 	coverage := rollout.CoverageOf(cfg, accounts, day)
@@ -105,17 +112,9 @@ func unproven(cfg rollout.Config, t *tenant.Tenant, dir rollout.Directory, readi
 	}
 	var problems []config.Problem
 	proofs := rollout.ProveEmergency(cfg, t.InitialDomain(), facts, dir.RoleAssignments, dir.Policies, groups)
-	for i, proof := range proofs {
-		path := fmt.Sprintf("emergencyAccounts[%d].id", i)
-		if proof.Exists == rollout.No {
-			problems = append(problems, config.Problem{Path: path, What: "the tenant has no such account"})
-			continue
-		}
-		for _, shortcoming := range proof.Shortcomings() {
-			problems = append(problems, config.Problem{Path: path, What: shortcoming})
-		}
-		for _, v := range proof.Exposed(dir.Policies) {
-			problems = append(problems, config.Problem{Path: path, What: fmt.Sprintf("policy %q could stop it: put it into that policy's exclusions", printable(v.Name))})
+	for i, account := range rollout.JudgeEmergency(cfg, proofs, dir.Policies).Accounts {
+		for _, f := range account.Findings {
+			problems = append(problems, config.Problem{Path: fmt.Sprintf("emergencyAccounts[%d].id", i), What: printable(f.Text + " " + f.Remedy)})
 		}
 	}
 	return problems

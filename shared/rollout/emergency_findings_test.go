@@ -84,6 +84,10 @@ func TestJudgeEmergency(t *testing.T) {
 		{"the group was emptied: one finding", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Members = nil }) }, 0, "exclusion-group [em1 em2] eg [p1 p2]"},
 		{"the group is gone", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Opened, g.Members = false, nil }) }, 0, "exclusion-group [em1 em2] eg [p1 p2]"},
 		{"one was taken out of the group", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Members = []string{em1} }) }, 1, "exclusion-group [em2] eg [p1 p2]"},
+		{"taken out of the group, and out of one policy by id", func(w *watched) {
+			w.group("eg", func(g *rollout.Group) { g.Members = []string{em1} })
+			w.policies[0].ExcludeUsers = []string{em2}
+		}, 1, "exclusion-group [em2] eg [p2]"},
 		{"the group was replaced by another", func(w *watched) {
 			w.groups["other"] = rollout.Group{Opened: true, Members: []string{"u9"}, Dynamic: rollout.No}
 			for i := range w.policies {

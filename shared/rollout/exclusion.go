@@ -114,11 +114,11 @@ func stepsTo(groups map[string]Group, id, account string, good func(Group) bool)
 		steps := next[0]
 		at := steps[len(steps)-1]
 		g, known := groupOf(groups, at)
-		if key := strings.ToLower(at); !known || !g.DirectRead || seen[key] || !good(g) {
+		key := strings.ToLower(at)
+		if !known || !g.DirectRead || seen[key] || !good(g) {
 			continue
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		if containsFold(g.Direct, account) {
 			return steps, true
 		}

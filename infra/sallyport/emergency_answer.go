@@ -109,21 +109,21 @@ func writeChecked(to io.Writer, answer checked) error {
 		}
 		fmt.Fprintf(&b, "%s  %s\n", a.ID, verdict)
 		if a.UserPrincipalName != "" {
-			b.WriteString(wrapped("  ", strings.Join([]string{a.UserPrincipalName, passwordWords(a), methodWords(a)}, "; ")))
+			b.WriteString(wrapped("  ", "  ", strings.Join([]string{a.UserPrincipalName, passwordWords(a), methodWords(a)}, "; ")))
 		}
 		b.WriteString(policyTable(a.Policies))
 		b.WriteString("\n")
 	}
 	for _, g := range answer.Groups {
-		b.WriteString(wrapped("", fmt.Sprintf("Group %s (%s) keeps accounts out of %d policies. Protected: %s.", g.Name, g.ID, len(g.Policies), g.Protected)))
-		b.WriteString(wrapped("  ", "owners: "+idWords(g.Owners)))
-		b.WriteString(wrapped("  ", "members: "+idWords(g.Members)))
+		b.WriteString(wrapped("", "", fmt.Sprintf("Group %s (%s) keeps accounts out of %d policies. Protected: %s.", g.Name, g.ID, len(g.Policies), g.Protected)))
+		b.WriteString(wrapped("  ", "  ", "owners: "+idWords(g.Owners)))
+		b.WriteString(wrapped("  ", "  ", "members: "+idWords(g.Members)))
 		b.WriteString("\n")
 	}
 	for _, f := range answer.Findings {
-		b.WriteString(wrapped("", f.Severity+": "+f.Text))
-		b.WriteString(wrapped("  ", "accounts: "+strings.Join(f.Accounts, ", ")))
-		b.WriteString(wrapped("  ", f.Remedy) + "\n")
+		b.WriteString(wrapped("", "", f.Severity+": "+f.Text))
+		b.WriteString(wrapped("  ", "  ", "accounts: "+strings.Join(f.Accounts, ", ")))
+		b.WriteString(wrapped("  ", "  ", f.Remedy) + "\n")
 	}
 	fmt.Fprintf(&b, "%d of %d accounts proven; at least two are needed.\n", answer.Proven, len(answer.Accounts))
 	if _, err := io.WriteString(to, b.String()); err != nil {

@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	tenant = rollout.TenantID("contoso.onmicrosoft.com")
-	one    = "e0000000-0000-4000-8000-000000000001"
-	two    = "e0000000-0000-4000-8000-000000000002"
+	contoso = rollout.TenantID("contoso.onmicrosoft.com")
+	one     = "e0000000-0000-4000-8000-000000000001"
+	two     = "e0000000-0000-4000-8000-000000000002"
 )
 
 var night = time.Date(2026, 11, 21, 3, 7, 0, 0, time.UTC)
@@ -110,7 +110,7 @@ func newBench(t *testing.T) *bench {
 		Channels: []breakglass.Channel{n.email, n.sns},
 		Graph:    func(context.Context, rollout.TenantID) (breakglass.Graph, error) { return n.directory, nil },
 	}
-	cfg := rollout.Config{Tenant: tenant, TimeZone: "UTC", EmergencyAccounts: []rollout.EmergencyAccount{{ID: one}, {ID: two}}}
+	cfg := rollout.Config{Tenant: contoso, TimeZone: "UTC", EmergencyAccounts: []rollout.EmergencyAccount{{ID: one}, {ID: two}}}
 	if err := n.table.PutConfig(context.Background(), cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func newBench(t *testing.T) *bench {
 }
 
 func (n *bench) poll(at time.Time) error {
-	return n.b.Run(context.Background(), tenant, at, &job.Summary{})
+	return n.b.Run(context.Background(), contoso, at, &job.Summary{})
 }
 
 func row(id, user string, at time.Time, code int) rollout.SignIn {
@@ -172,7 +172,7 @@ func TestDrills(t *testing.T) {
 	n, ctx := newBench(t), context.Background()
 	drills := func() map[string]bool {
 		t.Helper()
-		list, err := n.table.Drills(ctx, tenant)
+		list, err := n.table.Drills(ctx, contoso)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +197,7 @@ func TestDrills(t *testing.T) {
 	if diff := cmp.Diff(map[string]bool{one: true, two: false}, drills()); diff != "" {
 		t.Errorf("passed (-want +got):\n%s", diff)
 	}
-	alerts, err := n.table.Alerts(ctx, tenant)
+	alerts, err := n.table.Alerts(ctx, contoso)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestTampering(t *testing.T) {
 			change(n.directory)
 			for range 2 { // notifications come twice
 				e := touch.Event{Source: touch.SourceNotification, Account: one}
-				if err := n.b.Look(context.Background(), tenant, e, night, &job.Summary{}); err != nil {
+				if err := n.b.Look(context.Background(), contoso, e, night, &job.Summary{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -238,7 +238,7 @@ func TestAzureMonitor(t *testing.T) {
 	fired := touch.Event{Source: touch.SourceAzureMonitor, Condition: touch.ConditionFired, AlertID: "a1", FiredAt: night, Accounts: []string{one, "somebody"}}
 	n := newBench(t)
 	for range 2 {
-		if err := n.b.Look(context.Background(), tenant, fired, night, &job.Summary{}); err != nil {
+		if err := n.b.Look(context.Background(), contoso, fired, night, &job.Summary{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -247,7 +247,7 @@ func TestAzureMonitor(t *testing.T) {
 	}
 	n = newBench(t)
 	n.directory.rows = []rollout.SignIn{row("s1", one, night.Add(-5*time.Minute), 0)}
-	if err := n.b.Look(context.Background(), tenant, fired, night, &job.Summary{}); err != nil {
+	if err := n.b.Look(context.Background(), contoso, fired, night, &job.Summary{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"signin-s1"}, n.email.sent); diff != "" {

@@ -54,13 +54,13 @@ func TestBatchOfManyTenants(t *testing.T) {
 	n, ctx := newBench(t), context.Background()
 	other := &directory{users: map[string]rollout.User{}} // where their account was deleted
 	n.b.Graph = func(_ context.Context, of rollout.TenantID) (breakglass.Graph, error) {
-		return map[rollout.TenantID]*directory{tenant: n.directory, fabrikam: other}[of], nil
+		return map[rollout.TenantID]*directory{contoso: n.directory, fabrikam: other}[of], nil
 	}
 	cfg := rollout.Config{Tenant: fabrikam, TimeZone: "UTC", EmergencyAccounts: []rollout.EmergencyAccount{{ID: theirs}}}
 	if err := n.table.PutConfig(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
-	for of, id := range map[rollout.TenantID]string{tenant: "of-contoso", fabrikam: "of-fabrikam"} {
+	for of, id := range map[rollout.TenantID]string{contoso: "of-contoso", fabrikam: "of-fabrikam"} {
 		if err := n.table.PutSubscription(ctx, of, rollout.Subscription{ID: id}); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestBatchOfManyTenants(t *testing.T) {
 		t.Errorf("alerts %v, want none: nobody told us of the tenant's own account", n.email.sent)
 	}
 	n.hear(t, night, changed("of-fabrikam", theirs), changed("of-contoso", one))
-	for of, id := range map[rollout.TenantID]string{tenant: one, fabrikam: theirs} {
+	for of, id := range map[rollout.TenantID]string{contoso: one, fabrikam: theirs} {
 		alerts, err := n.table.Alerts(ctx, of)
 		if err != nil {
 			t.Fatal(err)

@@ -143,7 +143,7 @@ func TestPollCatchesUp(t *testing.T) {
 				if at.IsZero() {
 					continue
 				}
-				if err := n.table.MarkRun(context.Background(), tenant, job, at, ""); err != nil {
+				if err := n.table.MarkRun(context.Background(), contoso, job, at, ""); err != nil {
 					t.Fatal(err)
 				}
 			}

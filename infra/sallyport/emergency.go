@@ -200,11 +200,12 @@ func readEmergency(ctx context.Context, client *graph.Client, cfg rollout.Config
 	if err != nil {
 		return seen, fmt.Errorf("read the licences: %w", err)
 	}
-	if seen.policies, err = client.Policies(ctx); err != nil && !errors.Is(err, graph.ErrNoLicence) {
+	// Without a licence there are none; with one, a refusal is no answer.
+	premium := rollout.HoldsPlan(plans, rollout.PlanEntraP1, rollout.PlanEntraP2)
+	if seen.policies, err = client.Policies(ctx); err != nil && (premium || !errors.Is(err, graph.ErrNoLicence)) {
 		return seen, fmt.Errorf("read the Conditional Access policies: %w", err)
 	}
-	seen.assignments, err = client.RoleAssignments(ctx, rollout.HoldsPlan(plans, rollout.PlanEntraP2))
-	if err != nil && !errors.Is(err, graph.ErrNoLicence) {
+	if seen.assignments, err = client.RoleAssignments(ctx, rollout.HoldsPlan(plans, rollout.PlanEntraP2)); err != nil {
 		return seen, fmt.Errorf("read the role assignments: %w", err)
 	}
 	if seen.groups, err = client.Groups(ctx, namedIn(seen, cfg)); err != nil {

@@ -43,7 +43,7 @@ type checkedGroup struct {
 	ID        string       `json:"id"`
 	Name      string       `json:"name"`
 	Protected rollout.Fact `json:"protected"`
-	Owners    []string     `json:"owners"`  // ids; null: not shown
+	Owners    []string     `json:"owners"`  // ids, without applications; null: not shown
 	Members   []string     `json:"members"` // ids, transitively; null: not shown
 	Policies  []string     `json:"policies"`
 }
@@ -116,7 +116,7 @@ func writeChecked(to io.Writer, answer checked) error {
 	}
 	for _, g := range answer.Groups {
 		b.WriteString(wrapped("", "", fmt.Sprintf("Group %s (%s) keeps accounts out of %d policies. Protected: %s.", g.Name, g.ID, len(g.Policies), g.Protected)))
-		b.WriteString(wrapped("  ", "  ", "owners: "+idWords(g.Owners)))
+		b.WriteString(wrapped("  ", "  ", "owners, apart from applications: "+idWords(g.Owners)))
 		b.WriteString(wrapped("  ", "  ", "members: "+idWords(g.Members)))
 		b.WriteString("\n")
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -124,7 +125,8 @@ func TestEmergencyCheckOfOneAccount(t *testing.T) {
 }
 
 // servedTenant serves a folder over a socket and returns the environment of
-// somebody who may read it. The accounts of refused are not shown to them.
+// somebody who may read it. What refused names is not shown to them: it answers as
+// a tenant does that says it lacks a licence.
 func servedTenant(t *testing.T, folder string, refused ...string) []string {
 	t.Helper()
 	firm, report, err := tenant.Load(folder, 1, job.Wall{})
@@ -139,8 +141,10 @@ func servedTenant(t *testing.T, folder string, refused ...string) []string {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, id := range refused {
-			if strings.HasSuffix(r.URL.Path, "/users/"+id) {
+			if strings.HasSuffix(r.URL.Path, "/"+id) {
+				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(http.StatusForbidden)
+				fmt.Fprint(w, `{"error":{"code":"AadPremiumLicenseRequired","message":"This needs a licence."}}`)
 				return
 			}
 		}
@@ -171,5 +175,27 @@ func TestEmergencyCheckOfWhatCannotBeRead(t *testing.T) {
 	}
 	if answer.Proven != 1 || len(answer.Findings) != 1 || answer.Findings[0].ID != "not-read" || !answer.Accounts[0].OK || answer.Accounts[1].OK {
 		t.Errorf("%d proven, findings %+v", answer.Proven, answer.Findings)
+	}
+}
+
+// A refusal of the policies is no "there are none", except where no licence has
+// any.
+func TestEmergencyCheckWithoutPolicies(t *testing.T) {
+	args := []string{"check", "--json", "--account", northGate, "--account", southGate}
+	env := servedTenant(t, "testdata/emergency/as-it-should-be", "conditionalAccess/policies")
+	if code, out, _ := emergencyRun(t, env, args...); code != exitFailed || !strings.Contains(out, "read the Conditional Access policies") {
+		t.Errorf("refused: code %d, %s", code, out)
+	}
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS("testdata/emergency/as-it-should-be")); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"subscribedSkus": `{"value":[]}`, "conditionalAccessPolicies": `{"value":[]}`} {
+		if err := os.WriteFile(filepath.Join(folder, name+".json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, out, errs := emergencyRun(t, nil, append(args, "--tenant", folder)...); code != exitDone {
+		t.Errorf("a tenant without a licence: code %d, %s%s", code, out, errs)
 	}
 }

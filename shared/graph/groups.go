@@ -234,7 +234,9 @@ func (c *Client) DirectMembers(ctx context.Context, id string) (members, nested 
 	return members, nested, nil
 }
 
-// Owners reads the ids of a group's owners: they may change who is in it.
+// Owners reads the ids of a group's owners: they may change who is in it. Graph
+// names no applications among them, and no owners of groups that are synchronised
+// or made in Exchange: an empty answer does not say that nobody owns it.
 // [ErrMembersHidden] where Graph does not show them to the app.
 // Source: https://learn.microsoft.com/graph/api/group-list-owners
 func (c *Client) Owners(ctx context.Context, id string) ([]string, error) {

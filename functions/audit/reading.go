@@ -166,8 +166,11 @@ func (r *reading) directory(ctx context.Context) error {
 	if r.dir, err = readDirectory(ctx, r.graph, r.progress.Begun); err != nil {
 		return err
 	}
+	if err := r.space.save(ctx, directoryName, r.dir); err != nil {
+		return err
+	}
 	r.progress.Directory = true
-	return errors.Join(r.space.save(ctx, directoryName, r.dir), r.space.save(ctx, progressName, r.progress))
+	return r.space.save(ctx, progressName, r.progress)
 }
 
 // missing is what the tenant does not offer, and what follows.

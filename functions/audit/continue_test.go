@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport/functions/audit"
+	"sallyport/shared/archive"
 	"sallyport/shared/graph"
 	"sallyport/shared/job"
 	"sallyport/shared/rollout"
@@ -297,6 +300,33 @@ func TestNobodyIsForgotten(t *testing.T) {
 	for _, tenant := range []rollout.TenantID{b.cfg.Tenant, other.Tenant} {
 		if run, err := b.table.Audit(t.Context(), tenant); err != nil || run.Accounts != len(b.tenant.Users()) {
 			t.Errorf("%s: %d accounts, %v", tenant, run.Accounts, err)
+		}
+	}
+}
+
+// What another version of Sallyport has kept is not gone on with: it may mean
+// something else by it.
+func TestKeptByAnotherVersion(t *testing.T) {
+	b := newBench(t)
+	now := b.clock.Now()
+	if err := b.audit.Begin(t.Context(), b.cfg.Tenant, now); err != nil {
+		t.Fatal(err)
+	}
+	name := archive.Name(b.cfg.Tenant, archive.KindPage, "progress.json")
+	source, err := b.archive.Open(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := io.ReadAll(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{string(kept): true, strings.Replace(string(kept), `"format":1`, `"format":9`, 1): false} {
+		if err := b.archive.Put(t.Context(), name, strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := b.audit.Continues(t.Context(), b.cfg.Tenant, now); err != nil || got != want {
+			t.Errorf("goes on with %.20s: %v, %v; want %v", text, got, err, want)
 		}
 	}
 }

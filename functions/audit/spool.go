@@ -173,7 +173,7 @@ func (r *sheetReader) advance() error {
 	return nil
 }
 
-func (r *sheetReader) close() { _ = r.source.Close() } //nolint:errcheck // it was only read
+func (r *sheetReader) close() { _ = r.source.Close() } // it was only read
 
 // follower walks a listing beside another that leads: both in the order of their
 // accounts. What is listed is a page's row or a record of the table.

@@ -36,6 +36,7 @@ type firm struct {
 }
 
 func (f *firm) Granted(context.Context) ([]string, error) { return rollout.ReaderPermissions(), nil }
+
 func (f *firm) Organization(context.Context) (rollout.Organization, error) {
 	return rollout.Organization{ID: "org"}, nil
 }

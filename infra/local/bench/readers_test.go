@@ -192,7 +192,7 @@ func runBare(j job) (result, error) {
 
 func pagesOf[T any](j job, path string, requests *int, take func(T)) error {
 	for next := j.Graph + path; next != ""; {
-		req, err := http.NewRequest(http.MethodGet, next, nil)
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, next, http.NoBody)
 		if err != nil {
 			return err
 		}

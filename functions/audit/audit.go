@@ -101,7 +101,7 @@ func (a Audit) Continues(ctx context.Context, t rollout.TenantID, now time.Time)
 }
 
 func (a Audit) workspace(t rollout.TenantID) workspace {
-	return workspace{spool{a.Archive, archive.Prefix(t, archive.KindPage)}}
+	return workspace{&spool{archive: a.Archive, prefix: archive.Prefix(t, archive.KindPage)}}
 }
 
 func (a Audit) audit(ctx context.Context, cfg rollout.Config, previous rollout.AuditRun, now time.Time, sum *job.Summary) error {
@@ -268,7 +268,7 @@ func (a Audit) announced(ctx context.Context, cfg rollout.Config, previous rollo
 // Read reads a tenant that fits into memory completely, or not at all, as the
 // nightly audit does.
 func Read(ctx context.Context, g Graph, now time.Time) (rollout.Directory, []rollout.Reading, error) {
-	space := workspace{spool{archive.NewMemory(), archive.Prefix("the tenant", archive.KindPage)}}
+	space := workspace{&spool{archive: archive.NewMemory(), prefix: archive.Prefix("the tenant", archive.KindPage)}}
 	p, err := space.begin(ctx, now)
 	if err != nil {
 		return rollout.Directory{}, nil, err

@@ -94,7 +94,7 @@ func (l *listed) move(next string) error {
 
 // workspace is where one audit keeps what it has read so far.
 type workspace struct {
-	spool
+	*spool
 }
 
 // load reads a JSON object; archive.ErrNotFound where there is none.

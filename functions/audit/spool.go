@@ -43,6 +43,7 @@ func newRecord(account string, value any) (record, error) {
 type spool struct {
 	archive archive.Archive
 	prefix  string
+	packed  *gzip.Writer // one for all sheets: it takes a megabyte
 }
 
 // merged is how many sheets are put together into one. A sheet that is open
@@ -51,7 +52,7 @@ type spool struct {
 const merged = 32
 
 // write keeps rows as one sheet. Writing a sheet again replaces it.
-func (s spool) write(ctx context.Context, sheet string, rows []record) error {
+func (s *spool) write(ctx context.Context, sheet string, rows []record) error {
 	slices.SortStableFunc(rows, func(a, b record) int { return cmp.Compare(a.key, b.key) })
 	return s.put(ctx, sheet, func(yield func(record, error) bool) {
 		for _, r := range rows {
@@ -62,13 +63,17 @@ func (s spool) write(ctx context.Context, sheet string, rows []record) error {
 	})
 }
 
-func (s spool) put(ctx context.Context, sheet string, rows iter.Seq2[record, error]) error {
+func (s *spool) put(ctx context.Context, sheet string, rows iter.Seq2[record, error]) error {
 	var content bytes.Buffer
-	// The fastest level: the sheets live for minutes.
-	packed, err := gzip.NewWriterLevel(&content, gzip.BestSpeed)
-	if err != nil {
-		return err
+	if s.packed == nil {
+		// The fastest level: the sheets live for minutes.
+		var err error
+		if s.packed, err = gzip.NewWriterLevel(nil, gzip.BestSpeed); err != nil {
+			return err
+		}
 	}
+	packed := s.packed
+	packed.Reset(&content)
 	for r, err := range rows {
 		if err != nil {
 			return err
@@ -86,13 +91,13 @@ func (s spool) put(ctx context.Context, sheet string, rows iter.Seq2[record, err
 }
 
 // unite puts sheets together into one.
-func (s spool) unite(ctx context.Context, sheets []string, into string) error {
+func (s *spool) unite(ctx context.Context, sheets []string, into string) error {
 	return s.put(ctx, into, s.read(ctx, sheets))
 }
 
 // read yields the rows of the sheets in the order of their accounts; rows of one
 // account in the order of the sheets. After an error it yields no more.
-func (s spool) read(ctx context.Context, sheets []string) iter.Seq2[record, error] {
+func (s *spool) read(ctx context.Context, sheets []string) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		open := make([]*sheetReader, 0, len(sheets))
 		defer func() {
@@ -142,7 +147,7 @@ type sheetReader struct {
 	ended  bool
 }
 
-func (s spool) open(ctx context.Context, sheet string) (*sheetReader, error) {
+func (s *spool) open(ctx context.Context, sheet string) (*sheetReader, error) {
 	source, err := s.archive.Open(ctx, s.prefix+sheet)
 	if err != nil {
 		return nil, fmt.Errorf("open sheet %s of the audit: %w", sheet, err)

@@ -17,10 +17,10 @@ import (
 )
 
 func newSpace() workspace {
-	return workspace{spool{archive.NewMemory(), archive.Prefix("contoso.onmicrosoft.com", archive.KindPage)}}
+	return workspace{&spool{archive: archive.NewMemory(), prefix: archive.Prefix("contoso.onmicrosoft.com", archive.KindPage)}}
 }
 
-func lines(t interface{ Fatal(...any) }, s spool, sheets []string) []string {
+func lines(t interface{ Fatal(...any) }, s *spool, sheets []string) []string {
 	var got []string
 	for r, err := range s.read(context.Background(), sheets) {
 		if err != nil {
@@ -100,7 +100,7 @@ func TestDamagedSheet(t *testing.T) {
 	}
 }
 
-func count(ctx context.Context, s spool, sheet string) (n int, err error) {
+func count(ctx context.Context, s *spool, sheet string) (n int, err error) {
 	for _, err := range s.read(ctx, []string{sheet}) {
 		if err != nil {
 			return n, err

@@ -10,6 +10,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -78,7 +79,9 @@ func (d Date) DaysUntil(other Date) int {
 func (d Date) AddDays(n int) Date { return DateOf(d.At(12, 0, time.UTC).AddDate(0, 0, n)) }
 
 // Before reports whether d is an earlier day than other.
-func (d Date) Before(other Date) bool { return d.DaysUntil(other) > 0 }
+func (d Date) Before(other Date) bool {
+	return cmp.Or(cmp.Compare(d.Year, other.Year), cmp.Compare(d.Month, other.Month), cmp.Compare(d.Day, other.Day)) < 0
+}
 
 // Weekday returns the day of the week.
 func (d Date) Weekday() time.Weekday { return d.At(12, 0, time.UTC).Weekday() }

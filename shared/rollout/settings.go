@@ -79,7 +79,7 @@ func (c Config) IsEmergency(id string) bool {
 // An expired exemption is none: the account is back by itself.
 func (c Config) Exemption(a Account, day Date) (Exemption, bool) {
 	i := slices.IndexFunc(c.Exemptions, func(e Exemption) bool {
-		return !e.Expires.Before(day) && names(e.Account, a)
+		return names(e.Account, a) && !e.Expires.Before(day)
 	})
 	if i < 0 {
 		return Exemption{}, false

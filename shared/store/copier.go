@@ -28,8 +28,8 @@ func (c *copier) detach(v reflect.Value) {
 			c.detach(v.Field(i))
 		}
 	case reflect.Slice:
-		if v.IsNil() {
-			return
+		if v.Cap() == 0 {
+			return // nothing that could be shared
 		}
 		own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
 		reflect.Copy(own, v)

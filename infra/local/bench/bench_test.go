@@ -138,7 +138,7 @@ func startTenant(b *testing.B, j *job) {
 func BenchmarkAudit(b *testing.B) {
 	fmt.Println("| accounts | what | seconds | accounts/s | times the bare loop | processor s | peak MB | requests | items written |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|")
-	endpoint := emulator.DynamoDB(b)
+	endpoint := emulator.DynamoDBOf(b, 6000)
 	keys := credentials.NewStaticCredentialsProvider(emulator.Key, emulator.Key, "")
 	tables := dynamodb.New(dynamodb.Options{Region: emulator.Region, BaseEndpoint: &endpoint, Credentials: keys})
 	table := func(name string) string {

@@ -74,7 +74,14 @@ func absent(t testing.TB, reason string) {
 }
 
 // DynamoDB starts an empty DynamoDB Local, in memory, and returns its end point.
+// 256 MB are plenty for tests, and Java would take a quarter of the machine.
 func DynamoDB(t testing.TB) string {
+	t.Helper()
+	return DynamoDBOf(t, 256)
+}
+
+// DynamoDBOf starts one with room for more: it keeps everything in memory.
+func DynamoDBOf(t testing.TB, megabytes int) string {
 	t.Helper()
 	home := Tool(t, "dynamodb-local")
 	java := "java"
@@ -86,9 +93,8 @@ func DynamoDB(t testing.TB) string {
 	}
 	return start(t, program{
 		name: "DynamoDB Local",
-		// 256 MB are plenty for tests, and Java would take a quarter of the machine.
 		command: func(port string) *exec.Cmd {
-			return exec.Command(java, "-Xmx256m", "-Djava.library.path="+filepath.Join(home, "DynamoDBLocal_lib"),
+			return exec.Command(java, fmt.Sprintf("-Xmx%dm", megabytes), "-Djava.library.path="+filepath.Join(home, "DynamoDBLocal_lib"),
 				"-jar", filepath.Join(home, "DynamoDBLocal.jar"), "-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
 		},
 		// Without a signature it refuses, in its own words: so it is up, and it is it.

@@ -215,6 +215,44 @@ func TestRunsOutOfTime(t *testing.T) {
 	}
 }
 
+// What was read is judged only if there is the time for all of it; the next
+// invocation has it, and asks Graph nothing more.
+func TestTooLateToJudge(t *testing.T) {
+	f := newFirm()
+	b := newBooks(t, f)
+	now := firmNight
+	deadline := now.Add(15 * time.Minute)
+	b.audit.Now = func() time.Time { return now }
+	questions := 0
+	f.signIns = func(graph.SignInQuery, string) (graph.Page[rollout.SignIn], error) {
+		questions++
+		now = deadline.Add(-20 * time.Second) // it was slow
+		return graph.Page[rollout.SignIn]{}, nil
+	}
+	err := b.audit.Run(deadlineAt{t.Context(), deadline}, "contoso.onmicrosoft.com", firmNight, &job.Summary{})
+	if !errors.Is(err, job.ErrContinues) {
+		t.Fatalf("run answered %v, want that it continues", err)
+	}
+	if _, err := b.table.Audit(t.Context(), "contoso.onmicrosoft.com"); err == nil {
+		t.Error("it was judged all the same")
+	}
+	if run, _ := b.night(t, 0); run.Accounts != 3 || questions != 1 {
+		t.Errorf("%d accounts after %d questions about sign-ins", run.Accounts, questions)
+	}
+}
+
+// A clock that went back does not make an audit of the future one to go on with.
+func TestBegunInTheFuture(t *testing.T) {
+	b := newBench(t)
+	now := b.clock.Now()
+	if err := b.audit.Begin(t.Context(), b.cfg.Tenant, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.audit.Continues(t.Context(), b.cfg.Tenant, now); err != nil || got {
+		t.Errorf("goes on with an audit of the future: %v, %v", got, err)
+	}
+}
+
 // An audit that was begun yesterday is not gone on with: what it read first
 // would be older than it says.
 func TestTooOldToGoOn(t *testing.T) {

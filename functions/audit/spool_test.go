@@ -138,3 +138,15 @@ func TestPagesThatGoRound(t *testing.T) {
 		}
 	}
 }
+
+// A row that is about nobody, or whose id would break a sheet's lines, is no row.
+func TestRowsNeedAnAccount(t *testing.T) {
+	for _, id := range []string{"", "a\tb", "a\nb"} {
+		if r, err := newRecord(id, struct{}{}); err == nil {
+			t.Errorf("%q became a record: %+v", id, r)
+		}
+	}
+	if r, err := newRecord("ABC", 1); err != nil || r.key != "abc" {
+		t.Errorf("record %+v, %v", r, err)
+	}
+}

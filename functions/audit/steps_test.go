@@ -316,8 +316,12 @@ func TestMemberships(t *testing.T) {
 	if c := accounts["c"]; c.Enforced != rollout.DemandPartly || len(c.NarrowedBy) == 0 {
 		t.Errorf("c may be in a group that nobody could open; of it is demanded: %s by %v", c.Enforced, c.NarrowedBy)
 	}
-	f.groups["gone"], f.hidden["veiled"] = []string{}, false
-	if _, accounts := b.night(t, 1); accounts["c"].Enforced != rollout.DemandAlways {
+	f.groups["gone"] = []string{}
+	if _, accounts := b.night(t, 1); accounts["c"].Enforced != rollout.DemandPartly {
+		t.Errorf("one group hides whoever is in it; of c is demanded: %s by %v", accounts["c"].Enforced, accounts["c"].NarrowedBy)
+	}
+	f.hidden["veiled"] = false
+	if _, accounts := b.night(t, 2); accounts["c"].Enforced != rollout.DemandAlways {
 		t.Errorf("both groups are open and empty; of c is demanded: %s by %v", accounts["c"].Enforced, accounts["c"].NarrowedBy)
 	}
 }

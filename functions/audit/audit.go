@@ -241,6 +241,12 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 	if err := a.Table.PutAudit(ctx, cfg.Tenant, run); err != nil {
 		return fmt.Errorf("save the audit: %w", err)
 	}
+	for _, f := range rollout.Present(run.Findings) {
+		sum.Note("finding", f.ID)
+		if f.ID == rollout.FindingUnknownMethod {
+			sum.Note("unknownMethod", f.Evidence) // Microsoft's words, which name nobody
+		}
+	}
 	news := rollout.News(previous.Findings, run.Findings)
 	for name, n := range map[string]int{
 		"accounts": run.Accounts, "written": out.written, "removed": out.removed, "pages": r.pages(),

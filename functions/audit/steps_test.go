@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -271,6 +272,31 @@ func TestPurposesDenied(t *testing.T) {
 		t.Errorf("m000 is %q, missing %q", accounts["m000"].Class, missing(run))
 	}
 }
+
+// A method that nobody has documented is kept, and named in the line of the run.
+func TestUnknownMethodIsLogged(t *testing.T) {
+	f := newFirm()
+	f.rows[1].Methods = []string{"telepathy"}
+	b := newBooks(t, f)
+	var log bytes.Buffer
+	runner := job.Runner{
+		Leases: b.table, Clock: wallAt{}, Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: io.Discard, TTL: time.Hour, Bound: job.Unbounded,
+		Owner: func() string { return "the test" },
+	}
+	h := audit.Handler{Audit: b.audit, Tenants: b.table, Runner: runner}
+	if err := h.Handle(t.Context(), audit.Event{ScheduledEvent: job.ScheduledEvent{Time: firmNight}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "telepathy") || strings.Contains(log.String(), "@contoso.com") {
+		t.Errorf("the line of the run names no unknown method, or somebody's address:\n%s", &log)
+	}
+}
+
+// wallAt is a clock that stands at the firm's night.
+type wallAt struct{}
+
+func (wallAt) Now() time.Time                                   { return firmNight }
+func (wallAt) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 // Managers are named where all were listed, and missing where not.
 func TestManagers(t *testing.T) {

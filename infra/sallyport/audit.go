@@ -13,7 +13,6 @@ import (
 	"sallyport/functions/audit/export"
 	"sallyport/infra/local/rehearsal"
 	"sallyport/infra/sallyport/sheet"
-	"sallyport/shared/job"
 	"sallyport/shared/rollout"
 )
 
@@ -83,13 +82,9 @@ func (a *auditor) run(ctx context.Context, s session) error {
 	if a.tenant == "" {
 		return usageError{"--tenant names no folder; make one with sallyport snapshot --out DIR"}
 	}
-	now := job.Wall{}.Now()
-	if a.at != "" {
-		day, err := rollout.ParseDate(a.at)
-		if err != nil {
-			return usageError{"--at " + err.Error()}
-		}
-		now = day.At(2, 0, time.UTC)
+	now, err := asOf(a.at)
+	if err != nil {
+		return err
 	}
 	if a.out == "" {
 		return a.judge(ctx, s, now, s.stdout)

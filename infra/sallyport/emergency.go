@@ -95,12 +95,9 @@ func (o *source) open(s session) (*graph.Client, time.Time, error) {
 		client, err := graph.New(graph.Options{Endpoint: lookup(s.env, "GRAPH_ENDPOINT"), Credential: credential, Clock: o.signIn.clock})
 		return client, now, err
 	}
-	if o.at != "" {
-		day, err := rollout.ParseDate(o.at)
-		if err != nil {
-			return nil, now, usageError{"--at " + err.Error()}
-		}
-		now = day.At(2, 0, time.UTC)
+	now, err := asOf(o.at)
+	if err != nil {
+		return nil, now, err
 	}
 	clock := rehearsal.NewClock(now)
 	t, err := loadTenant(s, o.folder, 1, clock)

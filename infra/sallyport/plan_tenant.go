@@ -6,12 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"sallyport/infra/local/rehearsal"
 	"sallyport/infra/local/tenant"
 	"sallyport/shared/config"
-	"sallyport/shared/job"
 	"sallyport/shared/rollout"
 )
 
@@ -35,13 +33,9 @@ type plannedWave struct {
 // ask holds the plan to a copy of its tenant: whom each wave holds, and what
 // the file names but the tenant does not have, or not as it should be.
 func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plannedTenant, []config.Problem, error) {
-	now := job.Wall{}.Now()
-	if p.at != "" {
-		day, err := rollout.ParseDate(p.at)
-		if err != nil {
-			return nil, nil, usageError{"--at " + err.Error()}
-		}
-		now = day.At(2, 0, time.UTC)
+	now, err := asOf(p.at)
+	if err != nil {
+		return nil, nil, err
 	}
 	clock := rehearsal.NewClock(now)
 	t, err := loadTenant(s, p.tenant, 1, clock)

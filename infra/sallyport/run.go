@@ -9,8 +9,12 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
+
+	"sallyport/shared/job"
+	"sallyport/shared/rollout"
 )
 
 // The exit codes.
@@ -199,4 +203,17 @@ func secondWords(first string) []string {
 		}
 	}
 	return words
+}
+
+// asOf is the moment for which --at asks a folder to be judged: the night of that
+// day, when an audit would run. Without a day it is now.
+func asOf(at string) (time.Time, error) {
+	if at == "" {
+		return job.Wall{}.Now(), nil
+	}
+	day, err := rollout.ParseDate(at)
+	if err != nil {
+		return time.Time{}, usageError{"--at " + err.Error()}
+	}
+	return day.At(2, 0, time.UTC), nil
 }

@@ -13,6 +13,10 @@ const (
 	SeverityNote     = "note"
 )
 
+// FindingUnknownMethod is the id of the finding whose evidence are method names
+// that nobody has documented: the audit logs them.
+const FindingUnknownMethod = "unknown-method"
+
 // findingRule is one kind of finding about accounts: one cause, with the accounts
 // concerned, and not one finding per account.
 type findingRule struct {
@@ -94,7 +98,7 @@ func methodRules(cfg Config, day Date) []findingRule {
 			func(a Account) bool { return Counts(cfg, a, day) && a.Capable == Yes && a.Strength == StrengthWeak }, nil,
 		},
 		{
-			"unknown-method", SeverityNote,
+			FindingUnknownMethod, SeverityNote,
 			"An account has a method that Sallyport does not know", "%d accounts have a method that Sallyport does not know",
 			"Look at what the evidence names; it counts neither as strong nor as none.",
 			func(a Account) bool { return len(unknownMethods(a)) > 0 },

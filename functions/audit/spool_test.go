@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -148,5 +149,28 @@ func TestRowsNeedAnAccount(t *testing.T) {
 	}
 	if r, err := newRecord("ABC", 1); err != nil || r.key != "abc" {
 		t.Errorf("record %+v, %v", r, err)
+	}
+}
+
+// What is not in the order of its accounts would be joined wrongly: an error.
+func TestOutOfOrder(t *testing.T) {
+	w := newSpace()
+	var content bytes.Buffer
+	packed := gzip.NewWriter(&content)
+	_, err := packed.Write([]byte("b\t1\na\t2\n"))
+	if err := errors.Join(err, packed.Close(), w.archive.Put(t.Context(), w.prefix+"users/1", bytes.NewReader(content.Bytes()))); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := count(t.Context(), w.spool, "users/1"); err == nil {
+		t.Errorf("a sheet out of order gave %d rows and no error", n)
+	}
+	stored := func(yield func(string, error) bool) { _ = yield("b", nil) && yield("a", nil) }
+	f, err := follow(stored, func(s string) string { return s })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.stop()
+	if err := f.of("z", nil, nil); err == nil {
+		t.Error("a listing out of order was followed to its end")
 	}
 }

@@ -449,3 +449,79 @@ func TestMethodsPolicyDenied(t *testing.T) {
 		t.Errorf("missing %q", missing(run))
 	}
 }
+
+// Who is in the tenant no more is removed, wherever it stood in the order.
+func TestGone(t *testing.T) {
+	f := newFirm()
+	all := f.users
+	b := newBooks(t, f)
+	b.night(t, 0)
+	for n, gone := range []string{"a", "b", "c"} {
+		f.users = slices.DeleteFunc(slices.Clone(all), func(u rollout.User) bool { return u.ID == gone })
+		_, accounts := b.night(t, 2*n+1)
+		if _, there := accounts[gone]; there || len(accounts) != 2 {
+			t.Errorf("%s is gone; the table holds %d accounts, it among them: %v", gone, len(accounts), there)
+		}
+		f.users = all
+		b.night(t, 2*n+2)
+	}
+}
+
+// What report-only policies said is kept where it is news, and only then.
+func TestObservations(t *testing.T) {
+	f := newFirm()
+	verdict, at := "reportOnlyInterrupted", firmNight.Add(-time.Hour)
+	f.signIns = func(graph.SignInQuery, string) (graph.Page[rollout.SignIn], error) {
+		return graph.Page[rollout.SignIn]{Rows: []rollout.SignIn{{
+			ID: "s", UserID: "b", CreatedAt: at, Applied: []rollout.AppliedPolicy{{ID: "ours", Result: verdict}, {ID: "theirs", Result: verdict}},
+		}}}, nil
+	}
+	b := newBooks(t, f)
+	counting := &writes{Table: store.NewMemory()}
+	b.table = store.New(counting)
+	b.audit.Table = b.table
+	err := errors.Join(
+		b.table.PutConfig(t.Context(), rollout.Config{Tenant: "contoso.onmicrosoft.com", TimeZone: "UTC"}),
+		b.table.PutPolicy(t.Context(), "contoso.onmicrosoft.com", rollout.OwnedPolicy{Marker: "m", ID: "ours"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := func() []rollout.Observation {
+		list, err := b.table.Observations(t.Context(), "contoso.onmicrosoft.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	b.night(t, 0)
+	want := rollout.Observation{Account: "b", Policy: "ours", Result: verdict, LastAt: at}
+	if got := seen(); len(got) != 1 || got[0] != want {
+		t.Fatalf("observations %+v, want %+v", got, want)
+	}
+	counting.items = 0
+	b.night(t, 1)
+	if counting.items != 2 {
+		t.Errorf("the same rows again: %d items were written, want 2", counting.items)
+	}
+	verdict, at = "reportOnlySuccess", at.Add(time.Minute)
+	b.night(t, 2)
+	if got := seen(); len(got) != 1 || got[0].Result != verdict {
+		t.Errorf("observations %+v, want the later one", got)
+	}
+}
+
+// What was read and cannot be right is thrown away: the next run begins anew.
+func TestOverlapIsNotKept(t *testing.T) {
+	f := newFirm()
+	good := f.users
+	f.users = append(slices.Clone(good), good[0])
+	b := newBooks(t, f)
+	err := b.audit.Run(t.Context(), "contoso.onmicrosoft.com", firmNight, &job.Summary{})
+	if err == nil || !strings.Contains(err.Error(), "account c came twice") {
+		t.Fatalf("run answered %v", err)
+	}
+	f.users = good
+	if run, _ := b.night(t, 0); run.Accounts != 3 {
+		t.Errorf("%d accounts", run.Accounts)
+	}
+}

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -47,7 +46,6 @@ type Audit struct {
 	Graph   func(ctx context.Context, t rollout.TenantID) (Graph, error)
 	Table   Table
 	Archive archive.Archive
-	Log     *slog.Logger
 	// Now is the time by which an invocation's deadline is measured.
 	Now func() time.Time
 }
@@ -116,6 +114,20 @@ func (a Audit) audit(ctx context.Context, cfg rollout.Config, previous rollout.A
 	if now.Before(p.NotBefore) {
 		return fmt.Errorf("%w: Graph asked to wait until %s", job.ErrContinues, p.NotBefore.UTC().Format(time.RFC3339))
 	}
+	err = a.goOn(ctx, cfg, previous, space, p, sum)
+	switch {
+	case err == nil, errors.Is(err, errUnfit):
+		// What is unfit cannot be mended by reading on: the next run begins anew.
+		return errors.Join(err, space.clear(ctx))
+	case errors.Is(err, job.ErrContinues):
+		return err
+	}
+	p.TryAgain = now.Add(tryAgain)
+	return errors.Join(err, space.save(ctx, progressName, p))
+}
+
+// goOn reads what is not read yet and, when all is, judges it.
+func (a Audit) goOn(ctx context.Context, cfg rollout.Config, previous rollout.AuditRun, space workspace, p *progress, sum *job.Summary) error {
 	g, err := a.Graph(ctx, cfg.Tenant)
 	if err != nil {
 		return fmt.Errorf("connect to Graph: %w", err)
@@ -138,24 +150,20 @@ func (a Audit) audit(ctx context.Context, cfg rollout.Config, previous rollout.A
 		legacy: previous.Legacy,
 	})
 	r.ours, r.since, r.left = ours, signInsBack, a.left
-	if err := r.run(ctx); errors.Is(err, job.ErrContinues) {
+	if err := r.run(ctx); err != nil {
 		return err
-	} else if err != nil {
-		p.TryAgain = now.Add(tryAgain)
-		return errors.Join(err, space.save(ctx, progressName, p))
 	}
 	if err := r.prove(ctx, previous.Accounts); err != nil {
-		// What was read cannot be mended by reading on: the next run begins anew.
-		return errors.Join(err, space.clear(ctx))
+		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
 	if left, need := a.left(ctx), timeToJudge(p.of(listUsers).Rows); left < need {
 		return fmt.Errorf("%w: all is read; judging it takes up to %s, and %s are left", job.ErrContinues, need, left.Round(time.Second))
 	}
-	if err := a.judge(ctx, cfg, r, previous, granted, sum); err != nil {
-		return err
-	}
-	return space.clear(ctx)
+	return a.judge(ctx, cfg, r, previous, granted, sum)
 }
+
+// errUnfit: what was read cannot be right, although every page of it looked so.
+var errUnfit = errors.New("what was read is thrown away")
 
 // tryAgain is how long after a failure an audit goes on by itself.
 const tryAgain = 30 * time.Minute

@@ -12,9 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-
 	"sallyport/functions/audit"
 	"sallyport/functions/audit/export"
 	"sallyport/infra/local/rehearsal"
@@ -26,16 +23,6 @@ import (
 	"sallyport/shared/rollout"
 	"sallyport/shared/store"
 )
-
-// token is the simulated tenant's.
-type token struct{ tenant *tenant.Tenant }
-
-const reader = "5a11e900-0000-4000-8000-000000000001"
-
-func (k token) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	text, expires, err := k.tenant.Token(reader)
-	return azcore.AccessToken{Token: text, ExpiresOn: expires}, err
-}
 
 // bench is an audit of the sample tenant through the real adapter.
 type bench struct {
@@ -59,14 +46,13 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Tenant.PutApp(tenant.App{ID: reader, Roles: rollout.ReaderPermissions()})
-	client, err := graph.New(graph.Options{Credential: token{o.Tenant}, Clock: o.Clock, Transport: o.Tenant.Transport()})
+	client, err := rehearsal.Reader(o.Tenant, o.Clock)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{table: store.New(store.NewMemory()), archive: archive.NewMemory(), tenant: o.Tenant, clock: o.Clock, cfg: o.Config, graph: client}
 	b.audit = audit.Audit{
-		Table: b.table, Archive: b.archive, Log: slog.New(slog.DiscardHandler), Now: o.Clock.Now,
+		Table: b.table, Archive: b.archive, Now: o.Clock.Now,
 		Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return b.graph, nil },
 	}
 	if err := b.table.PutConfig(context.Background(), o.Config); err != nil {

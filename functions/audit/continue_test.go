@@ -368,3 +368,22 @@ func TestKeptByAnotherVersion(t *testing.T) {
 		}
 	}
 }
+
+// A tenant that cannot be reached is left alone for a while, and not asked again
+// by every event.
+func TestOutOfReach(t *testing.T) {
+	b := newBench(t)
+	begun := b.clock.Now()
+	b.audit.Graph = func(context.Context, rollout.TenantID) (audit.Graph, error) { return nil, errDied }
+	if err := b.audit.Begin(t.Context(), b.cfg.Tenant, begun); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.run(); !errors.Is(err, errDied) {
+		t.Fatalf("run answered %v", err)
+	}
+	for after, want := range map[time.Duration]bool{5 * time.Minute: false, 31 * time.Minute: true} {
+		if got, err := b.audit.Continues(t.Context(), b.cfg.Tenant, begun.Add(after)); err != nil || got != want {
+			t.Errorf("asked again after %s: %v, %v", after, got, err)
+		}
+	}
+}

@@ -150,7 +150,7 @@ func newBooks(t *testing.T, f *firm) *books {
 	}
 	return &books{table: table, audit: audit.Audit{
 		Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return f, nil },
-		Table: table, Archive: archive.NewMemory(), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return firmNight },
+		Table: table, Archive: archive.NewMemory(), Now: func() time.Time { return firmNight },
 	}}
 }
 

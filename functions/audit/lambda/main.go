@@ -44,7 +44,7 @@ func run(ctx context.Context) error {
 	clients := graph.NewClients(app, env.GraphEndpoint, graph.STSTokens{Client: sts.NewFromConfig(aws)}, job.Wall{}, logger)
 	handler := audit.Handler{Tenants: table, Runner: job.New(table, logger, 15*time.Minute), Audit: audit.Audit{
 		Graph: func(ctx context.Context, t rollout.TenantID) (audit.Graph, error) { return clients.For(ctx, t) },
-		Table: table, Archive: archive.NewS3(s3.NewFromConfig(aws), env.ArchiveBucket), Log: logger, Now: job.Wall{}.Now,
+		Table: table, Archive: archive.NewS3(s3.NewFromConfig(aws), env.ArchiveBucket), Now: job.Wall{}.Now,
 	}}
 	lambda.Start(handler.Handle)
 	return nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"runtime/pprof"
@@ -110,7 +109,7 @@ func runAudit(j job) (result, error) {
 	}
 	a := audit.Audit{
 		Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return client, nil },
-		Table: table, Archive: folder, Log: slog.New(slog.DiscardHandler), Now: wall{}.Now,
+		Table: table, Archive: folder, Now: wall{}.Now,
 	}
 	if err := a.Run(ctx, cfg.Tenant, wall{}.Now(), &sallyportjob.Summary{}); err != nil {
 		return result{}, err

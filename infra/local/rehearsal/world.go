@@ -120,7 +120,7 @@ func (w *world) coldStart() (*functions, error) {
 	}
 	f := &functions{}
 	f.audit = audit.Handler{Tenants: w.table, Runner: runner(15 * time.Minute), Audit: audit.Audit{
-		Table: w.table, Archive: faultyArchive{w.archive, w.faults}, Log: quiet, Now: w.clock.Now,
+		Table: w.table, Archive: faultyArchive{w.archive, w.faults}, Now: w.clock.Now,
 		Graph: func(context.Context, rollout.TenantID) (audit.Graph, error) { return reader, nil },
 	}}
 	f.remind = remind.Handler{Tenants: w.table, Runner: runner(15 * time.Minute), Remind: remind.Remind{Table: w.table, Outbox: out}}

@@ -5,11 +5,7 @@ import (
 	"flag"
 	"fmt"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"sallyport/shared/rollout"
-	"sallyport/shared/store"
 )
 
 func applyVerb() verb {
@@ -25,7 +21,7 @@ shows what would follow.`,
 		},
 		prepare: func(f *flag.FlagSet) action {
 			a := &apply{}
-			f.StringVar(&a.table, "table", "", "the `name` of the stack's table (output TableName)")
+			tableFlag(f, &a.table)
 			f.BoolVar(&a.yes, "yes", false, "do it; otherwise only show")
 			return a.run
 		},
@@ -48,19 +44,15 @@ func (a *apply) run(ctx context.Context, s session) error {
 	if len(s.operands) != 1 {
 		return usageError{fmt.Sprintf("expected one FILE, got %d", len(s.operands))}
 	}
-	if a.table == "" {
-		return usageError{"--table names no table; the stack's output TableName does"}
+	table, err := openTable(ctx, a.table)
+	if err != nil {
+		return err
 	}
 	cfg, err := readConfig(s, s.operands[0])
 	if err != nil {
 		return err
 	}
 	if a.yes {
-		aws, err := awsconfig.LoadDefaultConfig(ctx)
-		if err != nil {
-			return fmt.Errorf("find your AWS credentials: %w", err)
-		}
-		table := store.New(store.NewDynamo(dynamodb.NewFromConfig(aws), a.table))
 		if err := table.PutConfig(ctx, cfg); err != nil {
 			return fmt.Errorf("put the plan of %s into table %s: %w", cfg.Tenant, a.table, err)
 		}

@@ -11,13 +11,9 @@ import (
 	"strings"
 	"time"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"sallyport/shared/config"
 	"sallyport/shared/job"
 	"sallyport/shared/rollout"
-	"sallyport/shared/store"
 )
 
 func emergencyDocumentVerb() verb {
@@ -86,11 +82,11 @@ func (d *emergencyDocument) run(ctx context.Context, s session) error {
 		facts.checked = new(checkedOf(cfg, seen, now))
 	}
 	if d.table != "" {
-		aws, err := awsconfig.LoadDefaultConfig(ctx)
+		table, err := openTable(ctx, d.table)
 		if err != nil {
-			return fmt.Errorf("find your AWS credentials: %w", err)
+			return err
 		}
-		facts.drills, err = store.New(store.NewDynamo(dynamodb.NewFromConfig(aws), d.table)).Drills(ctx, cfg.Tenant)
+		facts.drills, err = table.Drills(ctx, cfg.Tenant)
 		if err != nil {
 			return fmt.Errorf("read the drills from table %s: %w", d.table, err)
 		}

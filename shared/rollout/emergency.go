@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // EmergencyFacts is what was read of one emergency account, in this run.
@@ -193,67 +192,3 @@ func canStop(p Policy) bool {
 	return p.State != StateDisabled &&
 		(len(p.GrantControls) > 0 || len(p.OtherGrants) > 0 || p.AuthenticationStrength != "" || len(p.SessionControls) > 0)
 }
-
-// DrillWindow is how long a drill stays open for its account's custodian.
-const DrillWindow = 7 * 24 * time.Hour
-
-// DrillsDue returns the drills to open now: one for each emergency account whose
-// newest passed drill is older than three quarters of DrillDays and that has
-// none open. So a drill that fails leaves time for another.
-func DrillsDue(cfg Config, drills []Drill, now time.Time) []Drill {
-	var due []Drill
-	for _, e := range cfg.EmergencyAccounts {
-		if _, open := OpenDrill(drills, e.ID, now); open || now.Sub(lastPassed(drills, e.ID)) < DrillDays*24*time.Hour*3/4 {
-			continue
-		}
-		due = append(due, Drill{
-			ID:      "drill-" + e.ID + "-" + DateOf(now.In(cfg.Location())).String(),
-			Account: e.ID, OpenedAt: now, ClosesAt: now.Add(DrillWindow),
-		})
-	}
-	return due
-}
-
-// OpenDrill returns the account's drill that is open at the moment.
-func OpenDrill(drills []Drill, account string, at time.Time) (Drill, bool) {
-	i := slices.IndexFunc(drills, func(d Drill) bool {
-		return strings.EqualFold(d.Account, account) && d.PassedAt.IsZero() && !at.Before(d.OpenedAt) && at.Before(d.ClosesAt)
-	})
-	if i < 0 {
-		return Drill{}, false
-	}
-	return drills[i], true
-}
-
-func lastPassed(drills []Drill, account string) time.Time {
-	var last time.Time
-	for _, d := range drills {
-		if strings.EqualFold(d.Account, account) {
-			last = latest(last, d.PassedAt)
-		}
-	}
-	return last
-}
-
-// PassesDrill reports whether the alert closes the drill: a successful sign-in
-// inside its window, and the alert of it has left.
-func PassesDrill(d Drill, a Alert) bool {
-	return a.Kind == AlertSignIn && a.SignIn.ErrorCode == 0 && strings.EqualFold(a.Account, d.Account) &&
-		!a.AlertedAt.IsZero() && !a.OccurredAt.Before(d.OpenedAt) && a.OccurredAt.Before(d.ClosesAt)
-}
-
-// The kinds of alert.
-const (
-	AlertSignIn    = "signIn"       // a row of the sign-in log
-	AlertTampering = "tampering"    // the account or its exclusion was touched
-	AlertMonitor   = "azureMonitor" // Azure Monitor fired; the rows may come later
-)
-
-// AlertID is the key of the alert for one sign-in: whichever way saw it first,
-// it is claimed once.
-func AlertID(signInID string) string { return "signin-" + signInID }
-
-// PollOverlap is how far back each poll of the sign-in log reads: rows arrive
-// up to two hours late and more than once.
-// Source: https://learn.microsoft.com/entra/identity/monitoring-health/reports-faq
-const PollOverlap = 2*time.Hour + 10*time.Minute

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"sallyport/shared/graph"
 	"sallyport/shared/rollout"
@@ -25,17 +26,12 @@ type joined struct {
 type join struct {
 	reading      *reading
 	spooled      map[string]*follower[record]
-	stored       *follower[rollout.Account]
-	observations *follower[rollout.Observation]
+	observations *follower[rollout.Observation] // nil where nobody asks for them
 	legacy       map[string][]rollout.LegacyUse // of earlier nights, by account
 }
 
 // beside are the listings that are read beside the users.
-var beside = [...]string{listRegistrations, listManagers, listMemberships, listPurposes, listMFABulk, listMFA, listSignIns}
-
-func (r *reading) stored(ctx context.Context) (*follower[rollout.Account], error) {
-	return follow(r.known.accounts(ctx), func(a rollout.Account) string { return lower(a.ID) })
-}
+var beside = [...]string{listStored, listRegistrations, listManagers, listMemberships, listPurposes, listMFABulk, listMFA, listSignIns}
 
 // join opens the listings, those of beside or only some of them.
 func (r *reading) join(ctx context.Context, listings ...string) (*join, error) {
@@ -49,11 +45,12 @@ func (r *reading) join(ctx context.Context, listings ...string) (*join, error) {
 		j.spooled[listing] = f
 		errs = append(errs, err)
 	}
-	var err error
-	j.stored, err = r.stored(ctx)
-	errs = append(errs, err)
-	j.observations, err = follow(r.known.observations(ctx), func(o rollout.Observation) string { return lower(o.Account) })
-	if err := errors.Join(append(errs, err)...); err != nil {
+	if slices.Contains(listings, listSignIns) {
+		var err error
+		j.observations, err = follow(r.known.observations(ctx), func(o rollout.Observation) string { return lower(o.Account) })
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
 		j.close()
 		return nil, err
 	}
@@ -64,8 +61,9 @@ func (j *join) close() {
 	for _, f := range j.spooled {
 		f.stop()
 	}
-	j.stored.stop()
-	j.observations.stop()
+	if j.observations != nil {
+		j.observations.stop()
+	}
 }
 
 // readings yields every account with everything that was read of it, in the
@@ -93,7 +91,7 @@ func (r *reading) readings(ctx context.Context, gone func(rollout.Account) error
 			}
 		}
 		const last = "\xff" // sorts behind every id: what is left is gone
-		if err := j.stored.of(last, nil, gone); err != nil {
+		if err := j.stored(last, nil, gone); err != nil {
 			yield(joined{}, err)
 		}
 	}
@@ -105,7 +103,7 @@ func (j *join) account(row record, gone func(rollout.Account) error) (joined, er
 	if err := json.Unmarshal(row.value, &one.User); err != nil {
 		return one, fmt.Errorf("account %s: %w", row.key, err)
 	}
-	err := j.stored.of(row.key, func(a rollout.Account) error {
+	err := j.stored(row.key, func(a rollout.Account) error {
 		one.Before = &a
 		one.User.PerUserMFA, one.User.Purpose = a.PerUserMFA, a.Purpose // unless asked tonight
 		return nil
@@ -123,6 +121,24 @@ func (j *join) account(row record, gone func(rollout.Account) error) (joined, er
 		return one, fmt.Errorf("account %s: %w", row.key, err)
 	}
 	return one, j.signIns(row.key, traces, &one)
+}
+
+// stored hands over what the table holds of the account; gone, unless nil, hears
+// of those before it, which the tenant has no more.
+func (j *join) stored(key string, take, gone func(rollout.Account) error) error {
+	decoded := func(do func(rollout.Account) error) func(record) error {
+		if do == nil {
+			return nil
+		}
+		return func(row record) error {
+			var account rollout.Account
+			if err := json.Unmarshal(row.value, &account); err != nil {
+				return fmt.Errorf("what the table held of account %s: %w", row.key, err)
+			}
+			return do(account)
+		}
+	}
+	return j.spooled[listStored].of(key, decoded(take), decoded(gone))
 }
 
 // add takes an account's rows of a listing that is open.
@@ -143,8 +159,10 @@ func add[T any](j *join, listing, key string, do func(T)) error {
 // signIns brings together what the pages of the log and earlier nights say.
 func (j *join) signIns(key string, traces []trace, one *joined) error {
 	seen := map[string]rollout.Observation{} // by policy
-	if err := j.observations.of(key, func(o rollout.Observation) error { seen[o.Policy] = o; return nil }, nil); err != nil {
-		return err
+	if j.observations != nil {
+		if err := j.observations.of(key, func(o rollout.Observation) error { seen[o.Policy] = o; return nil }, nil); err != nil {
+			return err
+		}
 	}
 	if len(traces)+len(j.legacy[key]) == 0 {
 		return nil

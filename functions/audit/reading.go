@@ -41,6 +41,7 @@ type Graph interface {
 
 // The listings, as their sheets are named.
 const (
+	listStored        = "stored" // what the table holds of earlier audits
 	listUsers         = "users"
 	listRegistrations = "registrations" // of the report, or made of each account's methods
 	listManagers      = "managers"
@@ -62,7 +63,7 @@ type step struct {
 // steps are all listings that a tenant of these licences has, in the order in
 // which they are read: each may look into those before it.
 func steps(premium bool) []step {
-	list := []step{{listUsers, users(premium)}}
+	list := []step{{listStored, stored}, {listUsers, users(premium)}}
 	if premium {
 		list = append(list, step{listRegistrations, registrations})
 	} else {
@@ -89,7 +90,7 @@ type reading struct {
 	since time.Duration
 	// left is how much time there is until this invocation has to end.
 	left  func(ctx context.Context) time.Duration
-	asked map[string]*questions // by listing; open while this invocation lasts
+	walks map[string]*walk // by listing
 }
 
 // known is what the table remembers of earlier audits.
@@ -103,7 +104,7 @@ type known struct {
 // of a week.
 func newReading(g Graph, space workspace, p *progress, k known) *reading {
 	return &reading{
-		graph: g, space: space, progress: p, known: k, asked: map[string]*questions{}, since: 7 * 24 * time.Hour,
+		graph: g, space: space, progress: p, known: k, walks: map[string]*walk{}, since: 7 * 24 * time.Hour,
 		left: func(context.Context) time.Duration { return time.Hour },
 	}
 }
@@ -133,8 +134,8 @@ func (r *reading) run(ctx context.Context) error {
 
 func (r *reading) listings(ctx context.Context) error {
 	defer func() {
-		for _, q := range r.asked {
-			q.stop()
+		for _, w := range r.walks {
+			w.stop()
 		}
 	}()
 	if err := r.directory(ctx); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -301,97 +300,4 @@ type trace struct {
 	Account  string               `json:"account"`
 	Observed *rollout.Observation `json:"observed,omitempty"`
 	Legacy   *rollout.LegacyUse   `json:"legacy,omitempty"`
-}
-
-// questions are the accounts that a step asks about, in order, open for as long
-// as the invocation lasts.
-type questions struct {
-	next func() (string, error, bool)
-	stop func()
-	at   string // the last account handed over
-}
-
-// chunk is how many accounts are asked about between two marks of progress.
-const chunk = 100
-
-// wanted says whether an account is to be asked about. reg is its row of the
-// report and before what the last audit made of it; nil if there is none.
-type wanted func(u rollout.User, reg *rollout.Registration, before *rollout.Account) bool
-
-// ask asks about the next accounts behind l.Cursor that are wanted. The cursor is
-// the last account that was asked about.
-func (r *reading) ask(ctx context.Context, listing string, l *listed, want wanted, question func(ids []string) ([]record, error)) ([]record, string, error) {
-	q := r.asked[listing]
-	if q == nil || q.at != l.Cursor {
-		if q != nil {
-			q.stop()
-		}
-		q = &questions{at: l.Cursor}
-		q.next, q.stop = iter.Pull2(r.wanted(ctx, l.Cursor, want))
-		r.asked[listing] = q
-	}
-	var ids []string
-	for len(ids) < chunk {
-		id, err, more := q.next()
-		if err != nil {
-			return nil, "", err
-		}
-		if !more {
-			q.at = ""
-			break
-		}
-		ids = append(ids, id)
-		q.at = lower(id)
-	}
-	if len(ids) == 0 {
-		return nil, "", nil
-	}
-	rows, err := question(ids)
-	if err == nil && q.at == "" && l.Denied != "" && l.Rows+len(rows) == 0 {
-		return nil, "", refused("Graph refused every account that was asked about: the app may lack the permission " + l.Denied)
-	}
-	return rows, q.at, err
-}
-
-// unlessAllWereDenied passes over a refusal of all accounts of one question: they
-// may have no mailbox, each of them. It is remembered, for the case that nobody
-// else is answered either. Where Graph does not know the question, that is all.
-func (l *listed) unlessAllWereDenied(err error) error {
-	var denied *graph.DeniedError
-	if errors.As(err, &denied) {
-		l.Denied = denied.Permission
-		return nil
-	}
-	if why := graph.Refusal(err); why != "" {
-		return refused(why)
-	}
-	return err
-}
-
-// wanted yields the ids of the accounts behind one that are wanted.
-func (r *reading) wanted(ctx context.Context, behind string, want wanted) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		j, err := r.join(ctx, listRegistrations)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		defer j.close()
-		for row, err := range r.rows(ctx, listUsers) {
-			if err == nil && row.key <= behind {
-				continue
-			}
-			var one joined
-			if err == nil {
-				one, err = j.account(row, nil)
-			}
-			if err != nil {
-				yield("", err)
-				return
-			}
-			if want(one.User, one.Registration, one.Before) && !yield(one.User.ID, nil) {
-				return
-			}
-		}
-	}
 }

@@ -230,21 +230,24 @@ func (r run) setState(ctx context.Context, record rollout.OwnedPolicy, policies 
 }
 
 func (r run) setDefaults(ctx context.Context, wave string, on bool, to rollout.WaveState, reason string) error {
-	err := r.change(ctx, "setSecurityDefaults", "securityDefaults", fmt.Sprint(!on), fmt.Sprint(on), reason, func() error {
-		if err := r.graph.SetSecurityDefaults(ctx, on); err != nil {
-			return fmt.Errorf("set Security Defaults to %t: %w", on, err)
-		}
-		live, err := r.graph.SecurityDefaults(ctx)
-		if err != nil {
-			return fmt.Errorf("read back Security Defaults: %w", err)
-		}
-		if live != on {
-			return fmt.Errorf("Security Defaults read %t after they were set to %t", live, on)
-		}
-		return nil
-	})
+	err := r.change(ctx, "setSecurityDefaults", "securityDefaults", fmt.Sprint(!on), fmt.Sprint(on), reason, func() error { return r.defaults(ctx, on) })
 	if err != nil {
 		return err
 	}
 	return r.move(ctx, wave, to, reason)
+}
+
+// defaults switches Security Defaults and reads them back.
+func (r run) defaults(ctx context.Context, on bool) error {
+	if err := r.graph.SetSecurityDefaults(ctx, on); err != nil {
+		return fmt.Errorf("set Security Defaults to %t: %w", on, err)
+	}
+	live, err := r.graph.SecurityDefaults(ctx)
+	if err != nil {
+		return fmt.Errorf("read back Security Defaults: %w", err)
+	}
+	if live != on {
+		return fmt.Errorf("Security Defaults read %t after they were set to %t", live, on)
+	}
+	return nil
 }

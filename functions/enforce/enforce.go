@@ -56,6 +56,8 @@ type Table interface {
 	Groups(ctx context.Context, t rollout.TenantID) ([]rollout.OwnedGroup, error)
 	PutGroup(ctx context.Context, t rollout.TenantID, g rollout.OwnedGroup) error
 	PutChange(ctx context.Context, t rollout.TenantID, c rollout.Change) error
+	ChangeOver(ctx context.Context, t rollout.TenantID) (rollout.ChangeOver, error)
+	PutChangeOver(ctx context.Context, t rollout.TenantID, c rollout.ChangeOver) error
 }
 
 // Enforce moves the waves of tenants.
@@ -63,7 +65,9 @@ type Enforce struct {
 	Graph  func(ctx context.Context, t rollout.TenantID) (Graph, error)
 	Table  Table
 	Outbox outbox.Outbox
-	Log    *slog.Logger
+	// Clock measures how long a change-over takes, and waits between its tries.
+	Clock job.Clock
+	Log   *slog.Logger
 }
 
 // Run does what is due in one tenant. An action that fails never stops those of
@@ -73,7 +77,11 @@ func (e Enforce) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum
 	if err != nil {
 		return fmt.Errorf("read rollout.yaml of the tenant: %w", err)
 	}
-	if cfg.Paused {
+	known, err := e.Table.Known(ctx, t)
+	if err != nil {
+		return fmt.Errorf("read what is known of the rollout: %w", err)
+	}
+	if cfg.Paused && !known.ChangeOver.Open() {
 		sum.Note("paused", "true")
 		return nil
 	}
@@ -84,10 +92,6 @@ func (e Enforce) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum
 	}
 	if err != nil {
 		return err
-	}
-	known, err := e.Table.Known(ctx, t)
-	if err != nil {
-		return fmt.Errorf("read what is known of the rollout: %w", err)
 	}
 	g, err := e.Graph(ctx, t)
 	if err != nil {
@@ -211,6 +215,9 @@ type run struct {
 	graph Graph
 	cfg   rollout.Config
 	now   time.Time
+	// unrecorded: a log that cannot be written stops nothing. It is set on the way
+	// back alone, whose record is the open change-over.
+	unrecorded bool
 }
 
 func (r run) carryOut(ctx context.Context, action rollout.Action) error {
@@ -227,6 +234,8 @@ func (r run) carryOut(ctx context.Context, action rollout.Action) error {
 		return r.switchOn(ctx, a)
 	case rollout.RollBack:
 		return r.rollBack(ctx, a)
+	case rollout.ChangeOverDefaults:
+		return r.changeOver(ctx, a)
 	case rollout.Send:
 		_, err := r.Outbox.Post(ctx, r.cfg.Tenant, a.Message)
 		return err
@@ -268,7 +277,9 @@ func (r run) change(ctx context.Context, what, target, before, after, reason str
 		ID:   strings.Join([]string{r.now.UTC().Format(time.RFC3339), what, target}, "."),
 		What: what, Target: target, Before: before, After: after, Reason: reason, At: r.now,
 	}
-	if err := r.intend(ctx, &c); err != nil {
+	if err := r.intend(ctx, &c); err != nil && r.unrecorded {
+		return act()
+	} else if err != nil {
 		return fmt.Errorf("record the intent, without which nothing is written: %w", err)
 	}
 	actErr := act()
@@ -288,7 +299,7 @@ func (r run) intend(ctx context.Context, c *rollout.Change) error {
 	id := c.ID
 	for attempt := 2; ; attempt++ {
 		err := r.Table.PutChange(ctx, r.cfg.Tenant, *c)
-		if !errors.Is(err, store.ErrConflict) || attempt > 9 {
+		if !errors.Is(err, store.ErrConflict) || attempt > 99 {
 			return err
 		}
 		c.ID = fmt.Sprintf("%s.%d", id, attempt)

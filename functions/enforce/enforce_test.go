@@ -73,7 +73,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{table: store.New(store.NewMemory()), tenant: o.Tenant, clock: o.Clock, cfg: o.Config, queue: &queue{}, graph: client}
 	b.cfg.Waves = slices.DeleteFunc(b.cfg.Waves, func(w rollout.WaveConfig) bool { return w.Name != "everyone" })
 	b.enforce = enforce.Enforce{
-		Table: b.table, Outbox: outbox.Outbox{Table: b.table, Queue: b.queue}, Log: slog.New(slog.DiscardHandler),
+		Table: b.table, Clock: b.clock, Outbox: outbox.Outbox{Table: b.table, Queue: b.queue}, Log: slog.New(slog.DiscardHandler),
 		Graph: func(context.Context, rollout.TenantID) (enforce.Graph, error) { return b.graph, nil },
 	}
 	b.audit(t)
@@ -140,9 +140,15 @@ func (b *bench) ready(t *testing.T) {
 // policy is the id of the wave's policy.
 func (b *bench) policy(t *testing.T) string {
 	t.Helper()
+	return b.policyOf(t, "everyone")
+}
+
+func (b *bench) policyOf(t *testing.T, wave string) string {
+	t.Helper()
 	policies, err := b.table.Policies(context.Background(), b.cfg.Tenant)
+	policies = slices.DeleteFunc(policies, func(p rollout.OwnedPolicy) bool { return p.Wave != wave })
 	if err != nil || len(policies) != 1 || policies[0].ID == "" {
-		t.Fatalf("recorded policies %+v, %v; want one with its id", policies, err)
+		t.Fatalf("recorded policies of wave %s %+v, %v; want one with its id", wave, policies, err)
 	}
 	return policies[0].ID
 }

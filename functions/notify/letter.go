@@ -220,7 +220,7 @@ func (l letter) switched(ctx context.Context) (mail.Data, error) {
 		at = l.message.ClaimedAt
 	}
 	policy, err := l.policy(ctx)
-	return mail.Switched{Notice: l.notice(), Wave: mail.Name(l.message.Wave), At: at, Policy: policy, People: people}, err
+	return mail.Switched{Notice: l.notice(), Wave: mail.Name(l.message.Wave), At: at, Policy: policy, People: people, Exposure: mail.Line(l.message.Details["exposure"])}, err
 }
 
 // policy names what the wave's demand stands in.

@@ -38,6 +38,9 @@ type Switched struct {
 	At     time.Time
 	Policy Line // the policy that was switched, or "Security Defaults"
 	People int  // whom the wave holds
+	// Exposure is for how long nothing demanded MFA while Security Defaults gave
+	// way to the policies; empty where they were not on.
+	Exposure Line
 }
 
 // RolledBack says that the circuit breaker took a wave's demand back.

@@ -71,6 +71,7 @@ func Samples() []Data {
 			Earliest: deadline.AddDays(1).At(9, 0, london),
 		},
 		Switched{Notice: notice, Wave: "everyone", At: deadline.At(10, 10, london), Policy: "Sallyport: MFA for everyone", People: 212},
+		Switched{Notice: notice, Wave: "everyone", At: deadline.At(10, 10, london), Policy: "Sallyport: MFA for everyone", People: 212, Exposure: "4s"},
 		RolledBack{
 			Notice: notice, Wave: "everyone", At: deadline.At(14, 0, london), Policy: "Sallyport: MFA for everyone",
 			Reason: "9 people were locked out in 24 hours; the limit is 5.",

@@ -12,7 +12,7 @@ type Gate struct {
 	ID       string
 	Question string // what it asks, as a sentence
 	Remedy   string // how to mend it, in one sentence
-	// Waivable: an owner may lift it until a day. Four never are.
+	// Waivable: an owner may lift it until a day. Five never are.
 	Waivable bool
 	check    func(gateInput) (ok bool, evidence string)
 }
@@ -79,8 +79,8 @@ func Gates() []Gate {
 			"Buy Entra ID P1, or set method: securityDefaults.", true, gateLicence,
 		},
 		{
-			"defaults-off", "Are Security Defaults off, as Conditional Access needs them?",
-			"Switch Security Defaults off in the Entra admin centre on the day of the switch: while they are on, no policy can be enabled.", true, gateDefaultsOff,
+			GateDefaultsOff, "Are Security Defaults off, or can they give way to the policies?",
+			"Mend what the evidence names; Sallyport changes over from Security Defaults by itself, with the wave for everybody.", false, gateDefaultsOff,
 		},
 		{
 			"permissions", "Are the granted permissions exactly those that are needed?",
@@ -269,19 +269,6 @@ func gateLicence(in gateInput) (bool, string) {
 		return true, "Entra ID P1 or P2 is in force"
 	}
 	return false, "no plan of Entra ID P1 or P2 is in force, and Conditional Access needs one"
-}
-
-// gateDefaultsOff: Microsoft answers 400 to a policy that is enabled while
-// Security Defaults are on, so such a wave would only fail every hour.
-// Source: https://learn.microsoft.com/entra/fundamentals/security-defaults
-func gateDefaultsOff(in gateInput) (bool, string) {
-	switch {
-	case !in.conditionalAccess():
-		return true, "Security Defaults are the method"
-	case in.live().SecurityDefaults != No:
-		return false, "Security Defaults: on is " + string(orUnknown(in.live().SecurityDefaults)) + ", and they keep every policy from being enabled"
-	}
-	return true, "they are off"
 }
 
 func gatePermissions(in gateInput) (bool, string) {

@@ -110,8 +110,25 @@ var gateCases = []struct {
 		}
 	}, true, "2 capable"},
 
-	{"defaults-off", "on", func(_ *testing.T, s *scene) { s.seen.Live.SecurityDefaults = rollout.Yes }, false, "keep every policy"},
-	{"defaults-off", "not read", func(_ *testing.T, s *scene) { s.seen.Live.SecurityDefaults = rollout.Unknown }, false, "unknown"},
+	{"defaults-off", "on, and the policies stand ready", func(_ *testing.T, s *scene) { s.underDefaults() }, true, "give way to the 3 policies"},
+	{"defaults-off", "on, and a policy is on", func(_ *testing.T, s *scene) { s.seen.Live.SecurityDefaults = rollout.Yes }, false, "no policy stands ready, report-only, for administrators, ready"},
+	{"defaults-off", "on, and a policy was not read", func(_ *testing.T, s *scene) {
+		s.underDefaults()
+		s.seen.Live.Policies = s.seen.Live.Policies[1:]
+	}, false, "report-only, for administrators"},
+	{"defaults-off", "on, and no wave is for everybody", func(_ *testing.T, s *scene) {
+		s.underDefaults()
+		s.cfg.Waves[2].Members = rollout.MembersAdmins
+	}, false, "no wave is for everybody"},
+	{"defaults-off", "on, and taken back today", func(_ *testing.T, s *scene) {
+		s.underDefaults()
+		s.known.ChangeOver = rollout.ChangeOver{BegunAt: s.now.Add(-time.Hour), EndedAt: s.now.Add(-time.Hour), Outcome: rollout.TakenBack, Failure: "400"}
+	}, false, "the next try is tomorrow: 400"},
+	{"defaults-off", "on, and taken back yesterday", func(_ *testing.T, s *scene) {
+		s.underDefaults()
+		s.known.ChangeOver = rollout.ChangeOver{BegunAt: s.now.AddDate(0, 0, -1), EndedAt: s.now.AddDate(0, 0, -1), Outcome: rollout.TakenBack}
+	}, true, "give way"},
+	{"defaults-off", "not read", func(_ *testing.T, s *scene) { s.seen.Live.SecurityDefaults = rollout.Unknown }, false, "not known"},
 	{"defaults-off", "are the method", func(_ *testing.T, s *scene) {
 		s.seen.Live.SecurityDefaults, s.seen.Audit.Method = rollout.Yes, rollout.MethodSecurityDefaults
 	}, true, "method"},
@@ -319,7 +336,7 @@ func TestWaivers(t *testing.T) {
 	}
 }
 
-// TestNeverWaived: four gates stand whatever rollout.yaml says; the others give way.
+// TestNeverWaived: five gates stand whatever rollout.yaml says; the others give way.
 func TestNeverWaived(t *testing.T) {
 	s := sample(t)
 	s.seen, s.known = rollout.Seen{}, rollout.Known{}
@@ -331,7 +348,7 @@ func TestNeverWaived(t *testing.T) {
 	for _, r := range rollout.Failing(rollout.CheckGates(s.cfg, s.seen, s.known, wave, s.now)) {
 		got = append(got, r.ID)
 	}
-	want := []string{"emergency-accounts", "emergency-excluded", "audit-fresh", "capable-admin"}
+	want := []string{"emergency-accounts", "emergency-excluded", "audit-fresh", "capable-admin", "defaults-off"}
 	if !slices.Equal(got, want) {
 		t.Errorf("gates that fail although all are waived: %v, want %v", got, want)
 	}

@@ -101,10 +101,18 @@ func Plan(cfg Config, seen Seen, known Known, now time.Time) []Action {
 // PlanSwitch says which wave moves, what must be created for it, and when it is
 // switched. It decides nothing without a live reading and an audit.
 func PlanSwitch(cfg Config, seen Seen, known Known, now time.Time) []Action {
-	if cfg.Paused || seen.Live == nil || seen.Audit.At.IsZero() {
+	if seen.Live == nil || seen.Audit.At.IsZero() {
 		return nil
 	}
 	p := switchPlan{cfg: cfg, seen: seen, known: known, now: now, day: DateOf(now.In(cfg.Location()))}
+	if known.ChangeOver.Open() {
+		// Also while paused: a tenant never stays without any demand of MFA.
+		p.finishChangeOver()
+		return p.actions
+	}
+	if cfg.Paused {
+		return nil
+	}
 	for _, wave := range cfg.Waves {
 		p.wave(wave)
 	}
@@ -212,6 +220,10 @@ func (p *switchPlan) consider(wave WaveConfig, record Wave) {
 		p.do(MoveWave{Wave: wave.Name, To: WaveEnforced, Reason: "it was found enforcing: a run ended before it recorded its switch, or somebody else switched it"})
 		return
 	}
+	if p.underDefaults() {
+		p.changeOver(wave, record)
+		return
+	}
 	if !p.due(wave, record) {
 		return
 	}
@@ -297,8 +309,11 @@ func (p *switchPlan) keep(wave WaveConfig, record Wave) {
 			people++
 		}
 	}
-	p.tell(notice(MessageSwitched, wave.Name, record.EnforcedAt.UTC().Format(time.RFC3339), "Switched: "+wave.Name, p.day, p.now,
-		map[string]string{"at": record.EnforcedAt.UTC().Format(time.RFC3339), "policy": owned.ID, "people": fmt.Sprint(people)}), "the wave was switched")
+	details := map[string]string{"at": record.EnforcedAt.UTC().Format(time.RFC3339), "policy": owned.ID, "people": fmt.Sprint(people)}
+	if c := p.known.ChangeOver; c.Outcome == ChangedOver && !record.EnforcedAt.Before(c.BegunAt) {
+		details["exposure"] = c.Exposure().Round(time.Second).String()
+	}
+	p.tell(notice(MessageSwitched, wave.Name, record.EnforcedAt.UTC().Format(time.RFC3339), "Switched: "+wave.Name, p.day, p.now, details), "the wave was switched")
 }
 
 // tellRolledBack tells the operator once of each roll-back, also when the run

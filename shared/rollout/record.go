@@ -289,6 +289,8 @@ type Known struct {
 	Messages []Message
 	Drills   []Drill
 	LockOuts []LockOut
+	// ChangeOver is the newest one from Security Defaults.
+	ChangeOver ChangeOver
 	// Unreachable are accounts whose address bounced for good, with the reason.
 	Unreachable map[string]string
 }

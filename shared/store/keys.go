@@ -54,6 +54,7 @@ const (
 	kindAlert        = "alert"
 	kindDrill        = "drill"
 	kindChange       = "change"
+	kindChangeOver   = "changeOver"
 	kindLockOut      = "lockOut"
 	kindSubscription = "subscription"
 	kindLease        = "lease"
@@ -74,6 +75,7 @@ func messageKey(t rollout.TenantID, id string) Key { return key(t, kindMessage, 
 func alertKey(t rollout.TenantID, id string) Key   { return key(t, kindAlert, id) }
 func drillKey(t rollout.TenantID, id string) Key   { return key(t, kindDrill, id) }
 func changeKey(t rollout.TenantID, id string) Key  { return key(t, kindChange, id) }
+func changeOverKey(t rollout.TenantID) Key         { return key(t, kindChangeOver, only) }
 func leaseKey(t rollout.TenantID, job string) Key  { return key(t, kindLease, job) }
 func runKey(t rollout.TenantID, job string) Key    { return key(t, kindRun, job) }
 

@@ -44,7 +44,7 @@ func run(ctx context.Context) error {
 	clients := graph.NewClients(app, env.GraphEndpoint, graph.STSTokens{Client: sts.NewFromConfig(aws)}, job.Wall{}, logger)
 	handler := enforce.Handler{Tenants: table, Runner: job.New(table, logger, 15*time.Minute), Enforce: enforce.Enforce{
 		Graph: func(ctx context.Context, t rollout.TenantID) (enforce.Graph, error) { return clients.For(ctx, t) },
-		Table: table, Log: logger, Outbox: outbox.Outbox{Table: table, Queue: outbox.SQS{Client: sqs.NewFromConfig(aws), URL: env.MailQueueURL}},
+		Table: table, Log: logger, Clock: job.Wall{}, Outbox: outbox.Outbox{Table: table, Queue: outbox.SQS{Client: sqs.NewFromConfig(aws), URL: env.MailQueueURL}},
 	}}
 	lambda.Start(handler.Handle)
 	return nil

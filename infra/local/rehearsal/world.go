@@ -125,7 +125,7 @@ func (w *world) coldStart() (*functions, error) {
 	}}
 	f.remind = remind.Handler{Tenants: w.table, Runner: runner(15 * time.Minute), Remind: remind.Remind{Table: w.table, Outbox: out}}
 	f.enforce = enforce.Handler{Tenants: w.table, Runner: runner(15 * time.Minute), Enforce: enforce.Enforce{
-		Table: w.table, Outbox: out, Log: quiet, Graph: func(context.Context, rollout.TenantID) (enforce.Graph, error) { return writer, nil },
+		Table: w.table, Outbox: out, Log: quiet, Clock: w.clock, Graph: func(context.Context, rollout.TenantID) (enforce.Graph, error) { return writer, nil },
 	}}
 	f.monitor = monitor.Handler{Tenants: w.table, Runner: runner(15 * time.Minute), Monitor: monitor.Monitor{
 		Table: w.table, Outbox: out, Log: quiet, Graph: func(context.Context, rollout.TenantID) (monitor.Graph, error) { return reader, nil },

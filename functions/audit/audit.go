@@ -32,6 +32,7 @@ type Table interface {
 	Config(ctx context.Context, t rollout.TenantID) (rollout.Config, error)
 	Waves(ctx context.Context, t rollout.TenantID) ([]rollout.Wave, error)
 	Policies(ctx context.Context, t rollout.TenantID) ([]rollout.OwnedPolicy, error)
+	Drills(ctx context.Context, t rollout.TenantID) ([]rollout.Drill, error)
 	Audit(ctx context.Context, t rollout.TenantID) (rollout.AuditRun, error)
 	PutAudit(ctx context.Context, t rollout.TenantID, a rollout.AuditRun) error
 	EachAccount(ctx context.Context, t rollout.TenantID) iter.Seq2[rollout.Account, error]
@@ -236,6 +237,11 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 	if err := out.flush(ctx, 0); err != nil {
 		return err
 	}
+	drills, err := a.Table.Drills(ctx, cfg.Tenant)
+	if err != nil {
+		return fmt.Errorf("read the drills: %w", err)
+	}
+	tally.AddDrills(drills)
 	run.Coverage, run.Findings = tally.Coverage(), tally.Findings(previous.Findings)
 	choice := rollout.ChooseMethod(cfg, announced, run.Plans, run.Coverage, day)
 	run.Method, run.MethodReason, run.MethodAdvice = choice.Method, choice.Reason, choice.Advice

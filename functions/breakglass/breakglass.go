@@ -1,7 +1,7 @@
 // Package breakglass watches the emergency accounts. Every five minutes it reads
 // their sign-ins, and at once when webhook says that one was touched; each
 // sign-in, successful or failed, raises one alert, whichever way saw it first.
-// It also opens the quarterly drills and closes those that were passed.
+// It also sees to the quarterly drills: invites, opens, and closes them with evidence.
 package breakglass
 
 import (
@@ -72,8 +72,9 @@ func (b Breakglass) Run(ctx context.Context, t rollout.TenantID, now time.Time, 
 		return err
 	}
 	failed := w.signIns(ctx, "poll", sum)
+	complete := failed == nil
 	failed = errors.Join(failed, w.closeDrills(ctx, sum))
-	return errors.Join(failed, w.openDrills(ctx, sum))
+	return errors.Join(failed, w.planDrills(ctx, complete, sum))
 }
 
 // Look follows a hint of webhook: the account is read again, and its sign-ins

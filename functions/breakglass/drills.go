@@ -12,58 +12,121 @@ import (
 	"sallyport/shared/store"
 )
 
-// closeDrills ends the drills that an alert proves.
+// closeDrills ends the drills that an alert proves, and completes the evidence of
+// those that were passed a short while ago.
 func (w *watch) closeDrills(ctx context.Context, sum *job.Summary) error {
 	var failed error
 	for i, drill := range w.drills {
 		if !drill.PassedAt.IsZero() {
+			if seen, more := drill.SawByMonitor(w.alerts); more && w.now.Sub(drill.PassedAt) < 24*time.Hour {
+				failed = errors.Join(failed, w.keep(ctx, i, seen))
+			}
 			continue
 		}
 		proof := slices.IndexFunc(w.alerts, func(a rollout.Alert) bool { return rollout.PassesDrill(drill, a) })
 		if proof < 0 {
 			continue
 		}
-		drill.PassedAt, drill.AlertID = w.alerts[proof].AlertedAt, w.alerts[proof].ID
-		if err := w.Table.PutDrill(ctx, w.cfg.Tenant, drill); err != nil && !errors.Is(err, store.ErrConflict) {
-			failed = errors.Join(failed, fmt.Errorf("record that drill %s was passed: %w", drill.ID, err))
+		if err := w.keep(ctx, i, drill.Pass(w.alerts[proof], w.alerts)); err != nil {
+			failed = errors.Join(failed, err)
 			continue
 		}
-		drill.Version++
-		w.drills[i] = drill
 		sum.Count("drillsPassed", 1)
 	}
 	return failed
 }
 
-// openDrills opens what is due and asks the custodian, once for each.
-func (w *watch) openDrills(ctx context.Context, sum *job.Summary) error {
+// keep records what became of the i-th drill.
+func (w *watch) keep(ctx context.Context, i int, drill rollout.Drill) error {
+	err := w.Table.PutDrill(ctx, w.cfg.Tenant, drill)
+	if errors.Is(err, store.ErrConflict) {
+		return nil // the next run sees what the other one did
+	}
+	if err != nil {
+		return fmt.Errorf("record drill %s: %w", drill.ID, err)
+	}
+	drill.Version++
+	w.drills[i] = drill
+	return nil
+}
+
+// planDrills does what is due: invites, moves, cancels, fails. complete says that
+// this run saw the whole sign-in log: a drill is not failed on less, except after
+// a day, since what was never seen is no pass either.
+func (w *watch) planDrills(ctx context.Context, complete bool, sum *job.Summary) error {
 	if w.cfg.Paused || w.blind {
 		return nil
 	}
 	var failed error
-	for _, drill := range rollout.DrillsDue(w.cfg, w.drills, w.now) {
-		if err := w.Table.PutDrill(ctx, w.cfg.Tenant, drill); err != nil && !errors.Is(err, store.ErrConflict) {
-			failed = errors.Join(failed, fmt.Errorf("open drill %s: %w", drill.ID, err))
+	for _, step := range rollout.PlanDrills(w.cfg, w.drills, w.alerts, w.now) {
+		if step.Do == rollout.DrillFail && !complete && w.now.Sub(step.Drill.ClosesAt) < 24*time.Hour {
 			continue
 		}
-		w.drills = append(w.drills, drill)
-		sum.Count("drillsOpened", 1)
+		i := slices.IndexFunc(w.drills, func(d rollout.Drill) bool { return d.ID == step.Drill.ID })
+		err := w.Table.PutDrill(ctx, w.cfg.Tenant, step.Drill)
+		if errors.Is(err, store.ErrConflict) {
+			continue // another run was first: the next one sees what it did
+		}
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s drill %s: %w", step.Do, step.Drill.ID, err))
+			continue
+		}
+		step.Drill.Version++
+		if i < 0 {
+			w.drills = append(w.drills, step.Drill)
+		} else {
+			w.drills[i] = step.Drill
+		}
+		sum.Count("drills:"+string(step.Do), 1)
 	}
-	for _, drill := range w.drills {
-		if _, open := rollout.OpenDrill([]rollout.Drill{drill}, drill.Account, w.now); !open {
+	failed = errors.Join(failed, w.tellOfDrills(ctx))
+	return errors.Join(failed, w.alertFailedDrills(ctx, sum))
+}
+
+// tellOfDrills sends what is due about each drill, once.
+func (w *watch) tellOfDrills(ctx context.Context) error {
+	var failed error
+	for i, drill := range w.drills {
+		message, due := rollout.DueDrillNotice(w.cfg, drill, w.now)
+		if !due {
 			continue
-		}
-		message := rollout.Message{
-			ID: "drill.." + drill.ID, Kind: rollout.MessageDrill, Subject: "Drill", Day: rollout.DateOf(w.now.In(w.cfg.Location())),
-			State: rollout.MessageClaimed, ClaimedAt: w.now,
-			Details: map[string]string{
-				"account": drill.Account,
-				"opens":   drill.OpenedAt.UTC().Format(time.RFC3339), "closes": drill.ClosesAt.UTC().Format(time.RFC3339),
-			},
 		}
 		if _, err := w.Outbox.Post(ctx, w.cfg.Tenant, message); err != nil {
 			failed = errors.Join(failed, err)
+			continue // if it is claimed, it is queued again; if not, tried again
 		}
+		drill.Told = message.Subject
+		failed = errors.Join(failed, w.keep(ctx, i, drill))
 	}
 	return failed
+}
+
+// failedLately bounds how long after a drill failed its alert is made up for.
+const failedLately = 7 * 24 * time.Hour
+
+// alertFailedDrills raises one alert for each failed drill, also where the run
+// that failed it ended before it could.
+func (w *watch) alertFailedDrills(ctx context.Context, sum *job.Summary) error {
+	var failed error
+	seen := len(w.alerts)
+	for _, drill := range w.drills {
+		if !drill.FailedAt.IsZero() && w.now.Sub(drill.FailedAt) < failedLately {
+			failed = errors.Join(failed, w.claim(ctx, rollout.DrillAlert(drill, w.now), sum))
+		}
+	}
+	return errors.Join(failed, w.deliver(ctx, seen, sum))
+}
+
+// seenAgain notes that a sign-in whose alert is known was seen by another way
+// too: a drill's evidence names every way that saw it.
+func (w *watch) seenAgain(ctx context.Context, a rollout.Alert) error {
+	i := slices.IndexFunc(w.drills, func(d rollout.Drill) bool { return d.AlertID == a.ID })
+	if i < 0 {
+		return nil
+	}
+	drill, more := w.drills[i].Saw(a.Source)
+	if !more {
+		return nil
+	}
+	return w.keep(ctx, i, drill)
 }

@@ -102,7 +102,7 @@ func (w *watch) signInAlert(row rollout.SignIn, source string) rollout.Alert {
 // leaves; anybody may deliver it.
 func (w *watch) claim(ctx context.Context, a rollout.Alert, sum *job.Summary) error {
 	if slices.ContainsFunc(w.alerts, func(known rollout.Alert) bool { return known.ID == a.ID }) {
-		return nil
+		return w.seenAgain(ctx, a)
 	}
 	err := w.Table.ClaimAlert(ctx, w.cfg.Tenant, a)
 	if errors.Is(err, store.ErrConflict) {

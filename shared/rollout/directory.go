@@ -282,6 +282,10 @@ type SignIn struct {
 	Interactive       bool            `json:"interactive"`
 	CAStatus          string          `json:"caStatus"`
 	Applied           []AppliedPolicy `json:"applied"`
+	// Requirement (singleFactorAuthentication, multiFactorAuthentication) and the
+	// Methods that succeeded are in Graph's beta alone; empty: the row says nothing.
+	Requirement string   `json:"requirement"`
+	Methods     []string `json:"methods"`
 }
 
 // AppliedPolicy is what one policy said about one sign-in. Result keeps

@@ -135,63 +135,6 @@ func TestExposed(t *testing.T) {
 	}
 }
 
-// TestDrillsDue walks one account through its first year.
-func TestDrillsDue(t *testing.T) {
-	cfg := rollout.Config{TimeZone: "Pacific/Kiritimati", EmergencyAccounts: []rollout.EmergencyAccount{{ID: em1}}}
-	now := at(t, "UTC", "2026-12-01 12:00") // already the 2nd in Kiritimati
-	due := rollout.DrillsDue(cfg, nil, now)
-	want := []rollout.Drill{{ID: "drill-em1-2026-12-02", Account: em1, OpenedAt: now, ClosesAt: now.Add(7 * 24 * time.Hour)}}
-	if diff := cmp.Diff(want, due); diff != "" {
-		t.Fatalf("never drilled (-want +got):\n%s", diff)
-	}
-	failed := due[0]
-	passed := failed
-	passed.PassedAt = now.Add(time.Hour)
-	const days = 24 * time.Hour
-	for _, tt := range []struct {
-		name   string
-		drills []rollout.Drill
-		after  time.Duration
-		due    bool
-	}{
-		{"open", []rollout.Drill{failed}, 7*days - time.Minute, false},
-		{"failed", []rollout.Drill{failed}, 7 * days, true},
-		{"passed", []rollout.Drill{passed}, 67 * days, false},
-		{"passed two months ago: time for two tries", []rollout.Drill{passed}, 68 * days, true},
-		{"another account's", []rollout.Drill{{Account: em2, PassedAt: passed.PassedAt}}, 8 * days, true},
-	} {
-		if got := len(rollout.DrillsDue(cfg, tt.drills, now.Add(tt.after))) > 0; got != tt.due {
-			t.Errorf("%s: due %v", tt.name, got)
-		}
-	}
-}
-
-func TestPassesDrill(t *testing.T) {
-	opened := at(t, "UTC", "2026-12-01 12:00")
-	d := rollout.Drill{Account: em1, OpenedAt: opened, ClosesAt: opened.Add(time.Hour)}
-	good := rollout.Alert{Kind: rollout.AlertSignIn, Account: "EM1", OccurredAt: opened, AlertedAt: opened.Add(time.Minute)}
-	tests := []struct {
-		name   string
-		change func(a *rollout.Alert)
-		passes bool
-	}{
-		{"as meant", func(*rollout.Alert) {}, true},
-		{"a failed sign-in", func(a *rollout.Alert) { a.SignIn.ErrorCode = 50126 }, false},
-		{"whose alert did not leave", func(a *rollout.Alert) { a.AlertedAt = time.Time{} }, false},
-		{"of another account", func(a *rollout.Alert) { a.Account = em2 }, false},
-		{"before it opened", func(a *rollout.Alert) { a.OccurredAt = opened.Add(-time.Second) }, false},
-		{"when it closed", func(a *rollout.Alert) { a.OccurredAt = opened.Add(time.Hour) }, false},
-		{"no sign-in at all", func(a *rollout.Alert) { a.Kind = rollout.AlertTampering }, false},
-	}
-	for _, tt := range tests {
-		a := good
-		tt.change(&a)
-		if got := rollout.PassesDrill(d, a); got != tt.passes {
-			t.Errorf("%s: passes %v", tt.name, got)
-		}
-	}
-}
-
 // TestOneAlertPerSignIn is the part of "every sign-in of an emergency account
 // raises an alert" that the rules decide: two sign-ins never share an alert, and
 // no poll leaves a gap that a row two hours late could fall into.

@@ -87,7 +87,7 @@ func Gates() []Gate {
 			"Grant what is missing and remove what is too much, on the two app registrations.", true, gatePermissions,
 		},
 		{
-			"alert-path", "Was the alert path proven by a drill within 90 days, for each emergency account?",
+			"alert-path", "Was the alert path proven by a drill within 90 days, for each emergency account, by its present custodian?",
 			"Let the custodian sign in with the account while its drill is open.", true, gateAlertPath,
 		},
 		{
@@ -324,17 +324,20 @@ func WriterPermissions() []string {
 	}
 }
 
+// gateAlertPath asks for a drill of each account that its present custodian
+// passed, and that none has failed since.
 func gateAlertPath(in gateInput) (bool, string) {
-	var stale []string
-	for _, e := range in.cfg.EmergencyAccounts {
-		if last := lastPassed(in.known.Drills, e.ID); in.now.Sub(last) > DrillDays*24*time.Hour || last.After(in.now) {
-			stale = append(stale, e.ID)
-		}
+	if len(in.cfg.EmergencyAccounts) == 0 {
+		return false, "no passed drill, for there is no emergency account"
 	}
-	if len(stale) > 0 || len(in.cfg.EmergencyAccounts) == 0 {
-		return false, "no passed drill within 90 days for " + strings.Join(stale, ", ")
+	var wrong []string
+	for _, t := range DrillTroubles(in.cfg, in.known.Drills, in.now) {
+		wrong = append(wrong, t.Account+": "+t.Text+"; "+t.Next)
 	}
-	return true, "a drill was passed within 90 days for each account"
+	if len(wrong) > 0 {
+		return false, strings.Join(wrong, ". ")
+	}
+	return true, "a drill was passed within 90 days for each account, by its present custodian"
 }
 
 func gateHelpDesk(in gateInput) (bool, string) {

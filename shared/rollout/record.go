@@ -158,16 +158,37 @@ type Alert struct {
 	Version   int64                `json:"version"`
 }
 
-// Drill is one rehearsal of an emergency account's use. It is passed by a
-// successful sign-in inside its window whose alert went out.
+// Drill is one rehearsal of an emergency account's use: a window in which its
+// custodian signs in. It ends once: passed, failed or cancelled.
 type Drill struct {
-	ID       string    `json:"id"`
-	Account  string    `json:"account"`
+	ID      string     `json:"id"`
+	Account string     `json:"account"`
+	Cause   DrillCause `json:"cause"` // why it is due
+	// Custodian is who was asked, as rollout.yaml named them then, and Invitee
+	// their address; empty: only the operator was written to.
+	Custodian string `json:"custodian"`
+	Invitee   string `json:"invitee"`
+	// InvitedAt is when the newest invitation was made. Sequence counts how often
+	// the window moved since the first, and Told is the newest notice that left.
+	InvitedAt time.Time `json:"invitedAt"`
+	Sequence  int       `json:"sequence"`
+	Told      string    `json:"told"`
+	// OpenedAt and ClosesAt are the window: it may lie ahead.
 	OpenedAt time.Time `json:"openedAt"`
 	ClosesAt time.Time `json:"closesAt"`
-	PassedAt time.Time `json:"passedAt"` // zero: not passed
-	AlertID  string    `json:"alertId"`
-	Version  int64     `json:"version"`
+
+	PassedAt    time.Time `json:"passedAt"` // when the alert left; zero: not passed
+	FailedAt    time.Time `json:"failedAt"`
+	CancelledAt time.Time `json:"cancelledAt"`
+	Why         string    `json:"why"` // why it failed or was cancelled
+
+	// The evidence of a passed drill: the alert, when the sign-in was, the methods
+	// that the sign-in log names (none: it did not say), and the ways that saw it.
+	AlertID    string    `json:"alertId"`
+	SignedInAt time.Time `json:"signedInAt"`
+	Methods    []string  `json:"methods"`
+	Ways       []string  `json:"ways"`
+	Version    int64     `json:"version"`
 }
 
 // Change is one line of the change log: the intent before, the result after.

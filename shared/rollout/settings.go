@@ -46,6 +46,7 @@ type Config struct {
 	ReminderDays []int         `json:"reminderDays"`
 	Enforcement  SwitchWindow  `json:"enforcement"`
 	Breaker      BreakerLimits `json:"breaker"`
+	Drills       DrillPlan     `json:"drills"`
 	// Paused stops every write and every message until the operator resumes.
 	Paused bool `json:"paused"`
 }
@@ -117,7 +118,29 @@ type EmergencyAccount struct {
 	ID               string `json:"id"`
 	PasswordLocation string `json:"passwordLocation"`
 	Custodian        string `json:"custodian"`
+	// CustodianEmail is where the invitation to a drill goes; empty: only to
+	// the addresses under alerts.email, which get it in any case.
+	CustodianEmail string `json:"custodianEmail"`
 }
+
+// DrillPlan is how often each emergency account is tried, in days. The zero
+// value is the usual plan: every 90 days, a window of 7, the invitation 14 ahead.
+type DrillPlan struct {
+	EveryDays  int `json:"everyDays"`  // from one passed drill to the next, at most
+	WindowDays int `json:"windowDays"` // how long the custodian may choose
+	InviteDays int `json:"inviteDays"` // how long before the window the custodian is asked
+}
+
+// drillPlan returns the plan of drills, the usual one if none is set.
+func (c Config) drillPlan() DrillPlan {
+	if c.Drills.EveryDays == 0 {
+		return UsualDrills()
+	}
+	return c.Drills
+}
+
+// UsualDrills is the plan of a rollout.yaml that says nothing of drills.
+func UsualDrills() DrillPlan { return DrillPlan{EveryDays: DrillDays, WindowDays: 7, InviteDays: 14} }
 
 // Exemption leaves one account out of the rollout until it expires.
 type Exemption struct {

@@ -25,6 +25,7 @@ type Tally struct {
 	coverage *counter
 	rules    []findingRule
 	found    []sighting // one for each rule
+	drills   []Finding
 }
 
 // sighting is what a rule has found so far.
@@ -65,6 +66,9 @@ func (t *Tally) Add(a Account) {
 // Coverage is that of the accounts added so far.
 func (t *Tally) Coverage() Coverage { return t.coverage.result() }
 
+// AddDrills takes in how the drills of the emergency accounts stand.
+func (t *Tally) AddDrills(drills []Drill) { t.drills = DrillFindings(t.cfg, drills, t.now) }
+
 // Findings are what was found, in the order of severity, those of the audit
 // before carried on: when each was first seen, and what is gone since.
 func (t *Tally) Findings(before []Finding) []Finding {
@@ -79,7 +83,7 @@ func (t *Tally) Findings(before []Finding) []Finding {
 			Evidence: f.evidence.String(), Accounts: slices.Clone(f.accounts.list), Count: f.count,
 		})
 	}
-	return CarryOn(append(list, tenantFindings(t.dir)...), before, t.now)
+	return CarryOn(slices.Concat(list, t.drills, tenantFindings(t.dir)), before, t.now)
 }
 
 // least keeps the first of many strings in their order, whatever the order in

@@ -36,16 +36,18 @@ type DrillStep struct {
 // keys out of their safes. What is not proven now (the first drill, one after a
 // failure, one for a new custodian) opens at once and does not wait.
 func PlanDrills(cfg Config, drills []Drill, alerts []Alert, now time.Time) []DrillStep {
-	b := drillBook{cfg: cfg, loc: cfg.Location(), plan: cfg.drillPlan(), drills: slices.Clone(drills), now: now}
+	b := drillBook{cfg: cfg, loc: cfg.Location(), plan: cfg.drillPlan(), drills: drills, now: now}
 	var steps []DrillStep
-	for i, d := range b.drills {
+	for _, d := range drills {
 		if d.Ended() {
 			continue
 		}
 		if step, due := b.change(d, alerts); due {
-			steps, b.drills[i] = append(steps, step), step.Drill
+			steps = append(steps, step)
 		}
 	}
+	// An account whose drill ends only now gets the next one from the next run: this
+	// one may have read it long ago, and not be the one that ends it.
 	windows := b.windows()
 	for _, e := range cfg.EmergencyAccounts {
 		w, free := windows[strings.ToLower(e.ID)]

@@ -125,9 +125,9 @@ func TestLifetimeOfDrills(t *testing.T) {
 2027-04-16 09:00 mail drill-em1-003.invitation-0
 2027-04-30 09:00 mail drill-em1-003.open-0
 2027-05-07 11:30 fail drill-em1-003 routine
-2027-05-07 11:30 invite drill-em1-004 again
-2027-05-07 11:30 mail drill-em1-004.invitation-0
-2027-05-08 13:30 passed drill-em1-004
+2027-05-07 12:00 invite drill-em1-004 again
+2027-05-07 12:00 mail drill-em1-004.invitation-0
+2027-05-08 14:00 passed drill-em1-004
 2027-07-08 09:00 invite drill-em1-005 routine
 2027-07-08 09:00 mail drill-em1-005.invitation-0
 2027-07-22 09:00 mail drill-em1-005.open-0

@@ -115,10 +115,10 @@ func TestPlanDrills(t *testing.T) {
 		{"one is planned", "2026-12-11 09:00", nil, []rollout.Drill{pass, planned}, ""},
 		{"one is open", "2026-12-24 09:00", nil, []rollout.Drill{pass, planned}, ""},
 		{"over, but a row may still come", "2026-12-31 11:09", nil, []rollout.Drill{pass, planned}, ""},
-		{"over: failed, and the next at once", "2026-12-31 11:10", nil, []rollout.Drill{pass, planned}, "fail drill-em1-002; invite drill-em1-003 again 2026-12-31 11:10 to 2027-01-07 11:10"},
-		{"the run that failed it died", "2027-01-02 11:00", nil, []rollout.Drill{pass, fallen}, "invite drill-em1-003 again 2027-01-02 11:00 to 2027-01-09 11:00"},
+		{"over: failed", "2026-12-31 11:10", nil, []rollout.Drill{pass, planned}, "fail drill-em1-002"},
+		{"failed: the next at once", "2027-01-02 11:00", nil, []rollout.Drill{pass, fallen}, "invite drill-em1-003 again 2027-01-02 11:00 to 2027-01-09 11:00"},
 		{"another custodian", "2026-11-02 11:00", func(c *rollout.Config) { c.EmergencyAccounts[0].Custodian = "CFO" }, []rollout.Drill{pass}, "invite drill-em1-002 custodian 2026-11-02 11:00 to 2026-11-09 11:00"},
-		{"another custodian, and one is planned", "2026-12-11 11:00", func(c *rollout.Config) { c.EmergencyAccounts[0].Custodian = "CFO" }, []rollout.Drill{pass, planned}, "cancel drill-em1-002; invite drill-em1-003 custodian 2026-12-11 11:00 to 2026-12-18 11:00"},
+		{"another custodian, and one is planned", "2026-12-11 11:00", func(c *rollout.Config) { c.EmergencyAccounts[0].Custodian = "CFO" }, []rollout.Drill{pass, planned}, "cancel drill-em1-002"},
 		{"the custodian is back", "2026-11-02 11:00", nil, []rollout.Drill{pass, custodian}, "cancel drill-em1-002"},
 		{"no emergency account any more", "2026-12-11 11:00", func(c *rollout.Config) { c.EmergencyAccounts = nil }, []rollout.Drill{pass, planned}, "cancel drill-em1-002"},
 		{"a holiday was added", "2026-12-11 11:00", func(c *rollout.Config) {

@@ -130,7 +130,7 @@ func (b *bench) ready(t *testing.T) {
 	id := b.policy(t)
 	err := b.table.SaveObservations(ctx, b.cfg.Tenant, []rollout.Observation{{Account: "a", Policy: id, Result: "reportOnlySuccess", LastAt: deadlineDay.Add(-time.Hour)}})
 	for _, e := range b.cfg.EmergencyAccounts {
-		err = errors.Join(err, b.table.PutDrill(ctx, b.cfg.Tenant, rollout.Drill{ID: "d" + e.ID, Account: e.ID, PassedAt: deadlineDay.AddDate(0, 0, -30)}))
+		err = errors.Join(err, b.table.PutDrill(ctx, b.cfg.Tenant, rollout.Drill{ID: "d" + e.ID, Account: e.ID, Custodian: e.Custodian, PassedAt: deadlineDay.AddDate(0, 0, -30)}))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -54,6 +54,9 @@ func (l letter) envelope(ctx context.Context) (mail.Envelope, error) {
 		return fail(err)
 	}
 	header := mail.Header{From: from, To: to, ReplyTo: replyTo, MessageID: l.message.ID, Date: l.now}
+	if drill, is := data.(mail.Drill); is {
+		header.Event = l.event(drill)
+	}
 	if l.message.Kind.ToPerson() {
 		header.Thread = "person." + l.message.Account
 	}
@@ -68,7 +71,8 @@ func (l letter) envelope(ctx context.Context) (mail.Envelope, error) {
 }
 
 // recipients are the person, or all of the operator's addresses in one envelope:
-// they share one message. Lock-outs go to the help desk too, which has to act.
+// they share one message. Lock-outs go to the help desk too, which has to act, and
+// drills to the custodian who was asked.
 func (l letter) recipients() ([]mail.Address, error) {
 	if l.message.Kind.ToPerson() {
 		to, err := mail.NewAddress(mail.Name(l.account.DisplayName), l.account.Mail)
@@ -78,11 +82,14 @@ func (l letter) recipients() ([]mail.Address, error) {
 	if desk := l.cfg.Communication.HelpDesk.Email; l.message.Kind == rollout.MessageLockOut && desk != "" {
 		emails = append(emails, desk)
 	}
+	if invitee := l.message.Details["invitee"]; l.message.Kind == rollout.MessageDrill && invitee != "" {
+		emails = slices.Insert(emails, 0, invitee)
+	}
 	var to []mail.Address
 	for _, email := range emails {
 		address, err := mail.ParseAddress(email)
 		if err != nil {
-			return nil, fmt.Errorf("alerts.email in rollout.yaml: %v", err) //nolint:errorlint // an ErrRejected here is not a person's
+			return nil, fmt.Errorf("alerts.email or a custodianEmail in rollout.yaml: %v", err) //nolint:errorlint // an ErrRejected here is not a person's
 		}
 		if !slices.ContainsFunc(to, func(a mail.Address) bool { return strings.EqualFold(a.Email, address.Email) }) {
 			to = append(to, address)
@@ -271,31 +278,6 @@ func (l letter) named(ctx context.Context, id string) (rollout.Account, error) {
 		return account, fmt.Errorf("read account %s: %w", id, err)
 	}
 	return account, nil
-}
-
-// drill reads the details "account", "opens" and "closes".
-func (l letter) drill(ctx context.Context) (mail.Data, error) {
-	id := l.message.Details["account"]
-	i := slices.IndexFunc(l.cfg.EmergencyAccounts, func(e rollout.EmergencyAccount) bool { return strings.EqualFold(e.ID, id) })
-	if i < 0 {
-		return nil, staleError("the account is no longer an emergency account")
-	}
-	opens, closes := l.instant("opens"), l.instant("closes")
-	if opens.IsZero() || closes.IsZero() {
-		return nil, errors.New("the drill's window is not given")
-	}
-	if !l.now.Before(closes) {
-		return nil, staleError("the drill's window is over")
-	}
-	account, err := l.named(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	emergency := l.cfg.EmergencyAccounts[i]
-	return mail.Drill{
-		Notice: l.notice(), Account: mail.Name(account.DisplayName), Opens: opens, Closes: closes,
-		Custodian: mail.Name(emergency.Custodian), PasswordLocation: mail.Line(emergency.PasswordLocation), Plan: l.cfg.IncidentResponsePlan,
-	}, nil
 }
 
 // closing looks back on the whole rollout, by what the table holds of it.

@@ -34,6 +34,7 @@ func check(cfg *rollout.Config, opts Options, report *report) {
 	c.alerts()
 	c.waivers()
 	c.limits()
+	c.drills()
 }
 
 // initialDomain matches the domain that a tenant is created with, worldwide and

@@ -17,7 +17,7 @@ func (c checker) emergencyAccounts() {
 	if c.usable["emergencyAccounts"] && len(list) < 2 {
 		c.fail("emergencyAccounts", "there is only one: if it fails, nobody can get back in")
 	}
-	ids, custodians, locations := map[string]string{}, map[string]string{}, map[string]string{}
+	ids, custodians, locations, addresses := map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}
 	for i := range list {
 		path, account := item("emergencyAccounts", i), &list[i]
 		account.ID = strings.ToLower(account.ID)
@@ -26,12 +26,36 @@ func (c checker) emergencyAccounts() {
 		}
 		c.unique(path+".id", account.ID, ids, "this is the same account again")
 		c.unique(path+".custodian", plain(account.Custodian), custodians, "two emergency accounts have the same custodian: one absence would lock both away")
+		c.address(path+".custodianEmail", account.CustodianEmail)
+		c.unique(path+".custodianEmail", strings.ToLower(account.CustodianEmail), addresses, "two emergency accounts' custodians have the same address: one absence would lock both away")
 		if LooksSecret(account.PasswordLocation) {
 			// Never quoted: if it is a password, a log is no place for it.
 			c.fail(path+".passwordLocation", "this looks like a password; if it is one, change it now, because this file has been stored")
 			continue
 		}
 		c.unique(path+".passwordLocation", plain(account.PasswordLocation), locations, "two emergency accounts' passwords lie in the same place: one fire would take both")
+	}
+}
+
+// drills holds the plan of drills to what Microsoft asks, and to itself: a failed
+// drill must leave time for another, and for the invitation to the one after it.
+func (c checker) drills() {
+	d := c.cfg.Drills
+	c.between("drills.everyDays", float64(d.EveryDays), 30, rollout.DrillDays)
+	c.between("drills.windowDays", float64(d.WindowDays), 3, 14)
+	c.between("drills.inviteDays", float64(d.InviteDays), 0, 30)
+	if c.failed["drills"] {
+		return
+	}
+	if needed := 2*d.WindowDays + 1 + d.InviteDays; d.EveryDays <= needed {
+		at := "drills.everyDays"
+		for _, key := range []string{"drills.inviteDays", "drills.windowDays"} {
+			if _, given := c.places[key]; given {
+				at = key
+			}
+		}
+		c.failWith(at, "shorter windows, a shorter notice, or more days between two drills", "drills: {everyDays: 90, windowDays: 7, inviteDays: 14}",
+			"every %d days is too often: the invitation and two windows take %d days", d.EveryDays, needed)
 	}
 }
 

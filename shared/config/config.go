@@ -51,6 +51,7 @@ func defaults(opts Options) rollout.Config {
 		ReminderDays: []int{7, 3, 1},
 		Enforcement:  rollout.SwitchWindow{FromHour: 9, ToHour: 16},
 		Breaker:      rollout.BreakerLimits{People: 3, Percent: 2, Admins: 2},
+		Drills:       rollout.UsualDrills(),
 	}
 	if len(opts.Languages) > 0 {
 		cfg.Communication.Languages = opts.Languages[:1:1]

@@ -42,6 +42,8 @@ func hints() map[string]hint {
 		"emergencyAccounts[].passwordLocation": {"where the password lies, never the password itself", "passwordLocation: \"Safe 1, head office\"", yes},
 		"emergencyAccounts[].custodian":        {"who holds it: a different role or person for each account", "custodian: \"Chief Operating Officer\"", yes},
 
+		"emergencyAccounts[].custodianEmail": {"the custodian's own e-mail address, for the invitations to drills; leave it out if alerts.email passes them on", "custodianEmail: coo@fabrikam.com", no},
+
 		"incidentResponsePlan": {"the web address of the page that says what to do when an emergency account is used", "incidentResponsePlan: https://intranet.contoso.com/break-glass", no},
 
 		"exemptions":               {"a list of accounts that are left out", "exemptions: []", no},
@@ -110,6 +112,11 @@ func hints() map[string]hint {
 		"breaker.people":  {"how many people locked out within 24 hours, 1 or more", "people: 3", no},
 		"breaker.percent": {"which share of the wave, more than 0 and at most 100, if that is more people", "percent: 2", no},
 		"breaker.admins":  {"how many administrators locked out, 1 or more", "admins: 2", no},
+
+		"drills":            {"how often each emergency account is tried: everyDays, windowDays and inviteDays", "drills: {everyDays: 90, windowDays: 7, inviteDays: 14}", no},
+		"drills.everyDays":  {"how many days may lie between two passed drills of an account, 30 to 90", "everyDays: 90", no},
+		"drills.windowDays": {"how many days the custodian has to sign in, 3 to 14", "windowDays: 7", no},
+		"drills.inviteDays": {"how many days before the window the custodian is asked, 0 to 30", "inviteDays: 14", no},
 
 		"paused": {"true or false: true stops every message and every change until you resume", "paused: false", no},
 	}

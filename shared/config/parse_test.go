@@ -58,7 +58,7 @@ func TestParseDesign(t *testing.T) {
 		},
 		EmergencyAccounts: []rollout.EmergencyAccount{
 			{ID: "6b0f4c1e-2a55-4f0e-9d0b-7f6c1a2b3c4d", PasswordLocation: "Safe 1, head office", Custodian: "Chief Operating Officer"},
-			{ID: "9d2c7b10-5b7e-4a44-8f0e-0c1d2e3f4a5b", PasswordLocation: "Safe 2, Leeds", Custodian: "Company secretary"},
+			{ID: "9d2c7b10-5b7e-4a44-8f0e-0c1d2e3f4a5b", PasswordLocation: "Safe 2, Leeds", Custodian: "Company secretary", CustodianEmail: "secretary@fabrikam.com"},
 		},
 		IncidentResponsePlan: "https://intranet.contoso.com/break-glass",
 		Exemptions: []rollout.Exemption{{
@@ -90,6 +90,7 @@ func TestParseDesign(t *testing.T) {
 			Holidays: []rollout.Date{date(2026, 12, 25), date(2026, 12, 28), date(2027, 1, 1)},
 		},
 		Breaker: rollout.BreakerLimits{People: 3, Percent: 2, Admins: 2},
+		Drills:  rollout.DrillPlan{EveryDays: 80, WindowDays: 5, InviteDays: 10},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -118,6 +119,7 @@ func TestParseDefaults(t *testing.T) {
 	want := rollout.Config{
 		Method: rollout.MethodAuto, GraceDays: 14, ReminderDays: []int{7, 3, 1},
 		Enforcement: rollout.SwitchWindow{FromHour: 9, ToHour: 16}, Breaker: rollout.BreakerLimits{People: 3, Percent: 2, Admins: 2},
+		Drills:        rollout.DrillPlan{EveryDays: 90, WindowDays: 7, InviteDays: 14},
 		Communication: rollout.Communication{Languages: []string{"en"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -27,14 +27,16 @@ type Header struct {
 	// Source: https://docs.aws.amazon.com/ses/latest/dg/header-fields.html
 	Thread string
 	Date   time.Time
+	// Event goes along as a calendar file; nil: none does.
+	Event *Event
 }
 
 // headerKind tells a mailbox (the file sender, a filter rule) which message it
 // is without reading its words.
 const headerKind = gomail.Header("X-Sallyport-Kind")
 
-// Compose makes the MIME message: text and HTML as alternatives. The same
-// inputs give the same bytes.
+// Compose makes the MIME message: text, HTML and a calendar file as alternatives.
+// The same inputs give the same bytes.
 func Compose(h Header, c Content) ([]byte, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("compose message %s: %w", h.MessageID, err)
@@ -62,6 +64,13 @@ func Compose(h Header, c Content) ([]byte, error) {
 	}
 	m.SetBodyString(gomail.TypeTextPlain, c.Text)
 	m.AddAlternativeString(gomail.TypeTextHTML, c.HTML)
+	if h.Event != nil {
+		file, kind, err := h.calendarFile()
+		if err != nil {
+			return nil, fmt.Errorf("compose message %s: %w", h.MessageID, err)
+		}
+		m.AddAlternativeString(kind, file)
+	}
 
 	var raw bytes.Buffer
 	if _, err := m.WriteTo(&raw); err != nil {

@@ -78,7 +78,8 @@ func (l LockOuts) Shown() []LockOut { return l.Rows[:min(len(l.Rows), mostRows)]
 // More is how many rows it leaves out.
 func (l LockOuts) More() int { return len(l.Rows) - len(l.Shown()) }
 
-// Drill says that an emergency account has to be tried, by whom, and when.
+// Drill says that an emergency account has to be tried, by whom, and when; or
+// that it need not be after all.
 type Drill struct {
 	Notice
 	Account          Name // which one, as people call it
@@ -86,6 +87,35 @@ type Drill struct {
 	Custodian        Name
 	PasswordLocation Line // where it lies, never the password
 	Plan             string
+	// Cause is why it is due.
+	Cause rollout.DrillCause
+	// Stage says which word this is: that it will be, that it has moved, that its
+	// window is open now, that it is cancelled.
+	Stage DrillStage
+	Why   Line // why it is cancelled
+}
+
+// DrillStage is which word about a drill a message is.
+type DrillStage string
+
+// The stages.
+const (
+	DrillAhead     DrillStage = "ahead"
+	DrillMoved     DrillStage = "moved"
+	DrillOpen      DrillStage = "open"
+	DrillCancelled DrillStage = "cancelled"
+)
+
+// From is the day on which the window opens, in the tenant's time zone.
+func (d Drill) From() rollout.Date { return rollout.DateOf(d.Opens.In(d.Zone)) }
+
+// Event is the drill in its custodian's calendar.
+func (d Drill) Event(uid string, sequence int, stamp time.Time) *Event {
+	return &Event{
+		UID: uid, Sequence: sequence, Stamp: stamp, Opens: d.Opens, Closes: d.Closes, Cancelled: d.Stage == DrillCancelled,
+		Summary:     "Sign-in drill: once within this time",
+		Description: "Sallyport asked you by mail to try something once. The mail says what and how; choose any moment within this time.",
+	}
 }
 
 // Closing is the summary at the end of a rollout.

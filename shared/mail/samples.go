@@ -86,10 +86,13 @@ func Samples() []Data {
 				Advice: "Help him to set up Microsoft Authenticator at aka.ms/mysecurityinfo.", Attempts: 1, Since: deadline.At(12, 40, london),
 			},
 		}},
-		Drill{
-			Notice: notice, Account: "Emergency account 1", Opens: deadline.At(9, 0, london), Closes: deadline.AddDays(7).At(17, 0, london),
-			Custodian: "Chief Operating Officer", PasswordLocation: "Safe 1, head office", Plan: "https://intranet.contoso.com/break-glass",
-		},
+		sampleDrill(notice, rollout.DrillFirst, DrillOpen, ""),
+		sampleDrill(notice, rollout.DrillRoutine, DrillAhead, ""),
+		sampleDrill(notice, rollout.DrillRoutine, DrillMoved, ""),
+		sampleDrill(notice, rollout.DrillRoutine, DrillOpen, ""),
+		sampleDrill(notice, rollout.DrillAgain, DrillOpen, ""),
+		sampleDrill(notice, rollout.DrillCustodian, DrillOpen, ""),
+		sampleDrill(notice, rollout.DrillRoutine, DrillCancelled, "the account has another custodian now"),
 		Closing{
 			Notice: notice,
 			Start:  Coverage{Day: rollout.Date{Year: 2026, Month: time.December, Day: 1}, Capable: 85, All: 212, Weak: 31, Percent: 40},
@@ -102,5 +105,14 @@ func Samples() []Data {
 			Counts: []Count{{"announcements", 127}, {"reminders", 143}, {"people locked out and helped", 3}, {"days on hold", 1}},
 		},
 		signIn, failed, drill, changed,
+	}
+}
+
+func sampleDrill(notice Notice, cause rollout.DrillCause, stage DrillStage, why Line) Drill {
+	opens := rollout.Date{Year: 2027, Month: time.March, Day: 15}
+	return Drill{
+		Notice: notice, Account: "Emergency account 1", Opens: opens.At(9, 0, notice.Zone), Closes: opens.AddDays(7).At(9, 0, notice.Zone),
+		Custodian: "Chief Operating Officer", PasswordLocation: "Safe 1, head office", Plan: "https://intranet.contoso.com/break-glass",
+		Cause: cause, Stage: stage, Why: why,
 	}
 }

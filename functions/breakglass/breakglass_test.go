@@ -166,48 +166,6 @@ func TestChannelsAreIndependent(t *testing.T) {
 	}
 }
 
-// Drills are due from the beginning: opened and asked for once, passed by a
-// successful sign-in whose alert left, not by a failed one.
-func TestDrills(t *testing.T) {
-	n, ctx := newBench(t), context.Background()
-	drills := func() map[string]bool {
-		t.Helper()
-		list, err := n.table.Drills(ctx, contoso)
-		if err != nil {
-			t.Fatal(err)
-		}
-		passed := map[string]bool{}
-		for _, d := range list {
-			passed[d.Account] = !d.PassedAt.IsZero()
-		}
-		return passed
-	}
-	for i := range 2 {
-		if err := n.poll(night.Add(time.Duration(i) * 5 * time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(n.queue.items) != 2 || len(drills()) != 2 {
-		t.Fatalf("asked %v, drills %v; want two of each", n.queue.items, drills())
-	}
-	n.directory.rows = []rollout.SignIn{row("s1", one, night.Add(time.Hour), 0), row("s2", two, night.Add(time.Hour), 50126)}
-	if err := n.poll(night.Add(time.Hour + 5*time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[string]bool{one: true, two: false}, drills()); diff != "" {
-		t.Errorf("passed (-want +got):\n%s", diff)
-	}
-	alerts, err := n.table.Alerts(ctx, contoso)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range alerts {
-		if a.Drill == "" {
-			t.Errorf("alert %s does not say that a drill is open", a.ID)
-		}
-	}
-}
-
 // A touch of an emergency account alerts if it is no longer what it must be.
 func TestTampering(t *testing.T) {
 	for name, change := range map[string]func(*directory){

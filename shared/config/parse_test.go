@@ -114,7 +114,7 @@ func TestParseDefaults(t *testing.T) {
 	}
 	got = rollout.Config{
 		Method: got.Method, GraceDays: got.GraceDays, ReminderDays: got.ReminderDays, Enforcement: got.Enforcement,
-		Breaker: got.Breaker, Communication: rollout.Communication{Languages: got.Communication.Languages},
+		Breaker: got.Breaker, Drills: got.Drills, Communication: rollout.Communication{Languages: got.Communication.Languages},
 	}
 	want := rollout.Config{
 		Method: rollout.MethodAuto, GraceDays: 14, ReminderDays: []int{7, 3, 1},

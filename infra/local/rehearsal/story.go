@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -40,11 +41,17 @@ func (s *Story) start(w *world) {
 	}
 }
 
-// drill lets the custodian of an emergency account sign in on the next working
-// day at ten, and again on the one after if the first attempt came to nothing.
+// drill lets the custodian of an emergency account whose drill is open sign in on
+// the next working day at ten. An invitation is only noted.
 func (s *Story) drill(w *world, l letter) {
+	drills, err := w.truth.Drills(context.Background(), w.cfg.Tenant)
+	if err != nil {
+		w.witness.violate("the custodians could not read their mail: %v", err)
+		return
+	}
 	for i, e := range w.cfg.EmergencyAccounts {
-		if !strings.HasPrefix(l.ID, "drill..drill-"+e.ID) {
+		d, open := rollout.OpenDrill(drills, e.ID, w.clock.Now())
+		if !open || !strings.HasPrefix(l.ID, "drill.."+d.ID+".") {
 			continue
 		}
 		at := nextWorkingDay(w, w.clock.Now()).At(10, 7+13*i, w.cfg.Location())

@@ -87,19 +87,34 @@ func TestEmergencyDocumentDrills(t *testing.T) {
 	now := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 	at := func(days int) time.Time { return now.AddDate(0, 0, days) }
 	cfg := rollout.Config{TimeZone: "Europe/London", EmergencyAccounts: []rollout.EmergencyAccount{{ID: northGate}, {ID: southGate}}}
+	cfg.EmergencyAccounts[0].Custodian, cfg.EmergencyAccounts[1].Custodian = "COO", "CFO"
 	drills := []rollout.Drill{
-		{Account: northGate, OpenedAt: at(-200), ClosesAt: at(-193)},
-		{Account: northGate, OpenedAt: at(-90), ClosesAt: at(-83), PassedAt: at(-89)},
-		{Account: southGate, OpenedAt: at(-2), ClosesAt: at(5)},
+		{Account: northGate, Custodian: "COO", OpenedAt: at(-200), ClosesAt: at(-193), FailedAt: at(-193), Why: "somebody signed in, but no alert of it left"},
+		{Account: northGate, OpenedAt: at(-190), ClosesAt: at(-183), PassedAt: at(-189)},
+		{
+			Account: northGate, Custodian: "COO", OpenedAt: at(-90), ClosesAt: at(-83), PassedAt: at(-89), SignedInAt: at(-89).Add(-250 * time.Second),
+			Ways: []string{"azureMonitor", "poll"}, Methods: []string{"FIDO2 security key"},
+		},
+		{Account: southGate, Custodian: "CFO", OpenedAt: at(-2), ClosesAt: at(5)},
+		{Account: southGate, Custodian: "Head of IT", OpenedAt: at(-20), ClosesAt: at(-13), CancelledAt: at(-15), Why: "the account has another custodian now"},
+		{Account: northGate, Custodian: "COO", OpenedAt: at(9), ClosesAt: at(16)},
+		{Account: northGate, Custodian: "COO", OpenedAt: at(-300), ClosesAt: at(-293)},
 	}
 	for name, tt := range map[string]struct {
 		facts planFacts
 		want  []string
 	}{
 		"not known": {planFacts{now: now, drills: drills}, []string{"not known here"}},
-		"none yet":  {planFacts{now: now, drillsKnown: true}, []string{"No drill was ever opened"}},
+		"none yet":  {planFacts{now: now, drillsKnown: true}, []string{"NOT PROVEN: account " + northGate + ": no drill was ever passed", "No drill was ever opened"}},
 		"some": {planFacts{now: now, drillsKnown: true, drills: drills}, []string{
-			southGate + " | 2026-11-29 | open until 2026-12-06", northGate + " | 2026-09-02 | passed 2026-09-03 13:00 BST", northGate + " | 2026-05-15 | FAILED",
+			"NOT PROVEN: account " + southGate + ": no drill was ever passed; a window is open until Sunday 2026-12-06 12:00",
+			northGate + " | 2026-12-10 to 2026-12-17 | COO | planned |",
+			southGate + " | 2026-11-29 to 2026-12-06 | CFO | open |",
+			southGate + " | 2026-11-11 to 2026-11-18 | Head of IT | cancelled: the account has another custodian now |",
+			northGate + " | 2026-09-02 to 2026-09-09 | COO | passed 2026-09-03 12:55 BST | 250 s | azureMonitor, poll | FIDO2 security key |",
+			northGate + " | 2026-05-25 to 2026-06-01 | not recorded | passed 2026-05-26 13:00 BST | not recorded | not recorded | the sign-in log did not say |",
+			northGate + " | 2026-05-15 to 2026-05-22 | COO | FAILED: somebody signed in, but no alert of it left |",
+			northGate + " | 2026-02-04 to 2026-02-11 | COO | FAILED: nobody signed in, or no alert left |",
 		}},
 	} {
 		_, text, _ := strings.Cut(planSection(cfg, tt.facts).markdown(), "## Drills")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,7 +117,7 @@ func planUse(cfg rollout.Config) part {
 func planCalls(cfg rollout.Config) part {
 	p := part{title: "Whom to call", header: []string{"Whom", "Name, or how to reach them"}}
 	for _, e := range cfg.EmergencyAccounts {
-		p.rows = append(p.rows, []string{"Custodian of " + e.ID, e.Custodian})
+		p.rows = append(p.rows, []string{"Custodian of " + e.ID, joined(e.Custodian, e.CustodianEmail)})
 	}
 	desk := cfg.Communication.HelpDesk
 	if desk.Name != "" {
@@ -128,38 +127,6 @@ func planCalls(cfg rollout.Config) part {
 		p.rows = append(p.rows, []string{"Security team, who hear the alerts", alerted})
 	}
 	return p
-}
-
-func planDrills(cfg rollout.Config, facts planFacts) part {
-	p := part{title: "Drills"}
-	p.says = []string{fmt.Sprintf("Each account is tried at least every %d days, and after a custodian changes. A drill is passed by a sign-in whose alert arrived.", rollout.DrillDays)}
-	if !facts.drillsKnown {
-		p.says = append(p.says, "The record of the drills is not known here: this was written without the stack's table (--table).")
-		return p
-	}
-	drills := slices.Clone(facts.drills)
-	slices.SortStableFunc(drills, func(a, b rollout.Drill) int {
-		return cmp.Or(b.OpenedAt.Compare(a.OpenedAt), cmp.Compare(a.Account, b.Account))
-	})
-	for _, d := range drills {
-		p.rows = append(p.rows, []string{d.Account, d.OpenedAt.In(cfg.Location()).Format(time.DateOnly), drillState(cfg, d, facts.now)})
-	}
-	if len(p.rows) == 0 {
-		p.says = append(p.says, "No drill was ever opened.")
-		return p
-	}
-	p.header = []string{"Account", "Opened", "Result"}
-	return p
-}
-
-func drillState(cfg rollout.Config, d rollout.Drill, now time.Time) string {
-	switch {
-	case !d.PassedAt.IsZero():
-		return "passed " + d.PassedAt.In(cfg.Location()).Format("2006-01-02 15:04 MST")
-	case now.Before(d.ClosesAt):
-		return "open until " + d.ClosesAt.In(cfg.Location()).Format(time.DateOnly)
-	}
-	return "FAILED: nobody signed in, or no alert left"
 }
 
 // joined are the texts that are not empty.

@@ -229,6 +229,10 @@ func words(what rollout.Milestone) string {
 		return "MFA demanded from here on"
 	case rollout.MilestoneDeadline:
 		return "DEADLINE: MFA demanded"
+	case rollout.MilestoneDrill:
+		return "drill of an emergency account"
+	case rollout.MilestoneInvitation:
+		return "invitation to a drill"
 	}
 	return string(what)
 }

@@ -283,3 +283,25 @@ func DueDrillNotice(cfg Config, d Drill, now time.Time) (Message, bool) {
 		},
 	}, true
 }
+
+// drillEntries are the drills on the timeline: the first one of each account,
+// open from Sallyport's first run and due before the first switch, and the next
+// if that is passed on the day of the announcement.
+func drillEntries(cfg Config, announced Date) []TimelineEntry {
+	at := announced.At(12, 0, cfg.Location())
+	var entries []TimelineEntry
+	var passed []Drill
+	for _, e := range cfg.EmergencyAccounts {
+		entries = append(entries, TimelineEntry{
+			Day: announced, What: MilestoneDrill,
+			Detail: fmt.Sprintf("%s tries %s, due before the first switch", nameOr(e.Custodian, "the custodian"), e.ID),
+		})
+		passed = append(passed, Drill{Account: e.ID, Custodian: e.Custodian, PassedAt: at})
+	}
+	for _, w := range NextDrills(cfg, passed, at) {
+		entries = append(entries,
+			TimelineEntry{Day: DateOf(w.Invites.In(cfg.Location())), What: MilestoneInvitation, Detail: fmt.Sprintf("%s is asked to try %s", nameOr(w.Custodian, "the custodian"), w.Account)},
+			TimelineEntry{Day: DateOf(w.Opens.In(cfg.Location())), What: MilestoneDrill, Detail: fmt.Sprintf("%s tries %s, until %s", nameOr(w.Custodian, "the custodian"), w.Account, DateOf(w.Closes.In(cfg.Location())))})
+	}
+	return entries
+}

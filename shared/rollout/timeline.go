@@ -66,6 +66,8 @@ const (
 	MilestoneSettled      Milestone = "settled" // the earliest day
 	MilestoneExemption    Milestone = "exemption ends"
 	MilestoneWaiver       Milestone = "waiver ends"
+	MilestoneDrill        Milestone = "drill"            // of an emergency account: its window opens
+	MilestoneInvitation   Milestone = "drill invitation" // its custodian is asked
 )
 
 // TimelineEntry is one day of the timeline that follows from a [Config].
@@ -101,6 +103,7 @@ func Timeline(cfg Config) []TimelineEntry {
 	for _, w := range cfg.Waivers {
 		entries = append(entries, TimelineEntry{Day: w.Until, What: MilestoneWaiver, Detail: w.Gate})
 	}
+	entries = append(entries, drillEntries(cfg, announced)...)
 	slices.SortStableFunc(entries, func(a, b TimelineEntry) int { return cmp.Compare(0, a.Day.DaysUntil(b.Day)) })
 	return entries
 }

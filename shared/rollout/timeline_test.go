@@ -29,15 +29,18 @@ func TestTimeline(t *testing.T) {
 			{Name: "ready", Members: rollout.MembersCapable},
 			{Name: "everyone", Members: rollout.MembersAll, Deadline: day(t, "2027-01-11")}, // a Monday
 		},
-		ReminderDays:  []int{7, 3, 1},
-		Communication: rollout.Communication{Training: rollout.Training{Title: "Two factors", Start: "2026-12-08T10:00"}},
-		Enforcement:   rollout.SwitchWindow{Holidays: []rollout.Date{day(t, "2026-12-14"), day(t, "2027-01-04")}},
-		Exemptions:    []rollout.Exemption{{Account: "scanner@contoso.com", Expires: day(t, "2027-03-31")}},
-		Waivers:       []rollout.Waiver{{Gate: "coverage", Until: day(t, "2027-01-12")}},
+		ReminderDays:      []int{7, 3, 1},
+		Communication:     rollout.Communication{Training: rollout.Training{Title: "Two factors", Start: "2026-12-08T10:00"}},
+		Enforcement:       rollout.SwitchWindow{Holidays: []rollout.Date{day(t, "2026-12-14"), day(t, "2027-01-04")}},
+		Exemptions:        []rollout.Exemption{{Account: "scanner@contoso.com", Expires: day(t, "2027-03-31")}},
+		Waivers:           []rollout.Waiver{{Gate: "coverage", Until: day(t, "2027-01-12")}},
+		EmergencyAccounts: []rollout.EmergencyAccount{{ID: em1, Custodian: "COO"}, {ID: em2, Custodian: "CFO"}},
 	}
 	checkTimeline(t, cfg, `
 Mon 2026-11-30 announcement
 Mon 2026-11-30 observation, 7 days or more
+Mon 2026-11-30 drill, COO tries em1, due before the first switch
+Mon 2026-11-30 drill, CFO tries em2, due before the first switch
 Mon 2026-12-07 opens ready, each person from the day they are capable
 Tue 2026-12-08 training, Two factors
 Tue 2026-12-08 reminder administrators, 7 days before the deadline
@@ -47,14 +50,18 @@ Tue 2027-01-05 reminder everyone, 6 days before the deadline
 Fri 2027-01-08 reminder everyone, 3 days before the deadline
 Mon 2027-01-11 deadline everyone
 Tue 2027-01-12 waiver ends, coverage
+Fri 2027-01-22 drill invitation, COO is asked to try em1
 Mon 2027-01-25 settled everyone, at the earliest
+Fri 2027-01-29 drill invitation, CFO is asked to try em2
+Fri 2027-02-05 drill, COO tries em1, until 2027-02-12
+Fri 2027-02-12 drill, CFO tries em2, until 2027-02-19
 Wed 2027-03-31 exemption ends, scanner@contoso.com
 `)
 
 	// Security Defaults know one switch for everybody and no report-only.
 	cfg.Method = rollout.MethodSecurityDefaults
 	cfg.Communication.Training, cfg.Exemptions, cfg.Waivers, cfg.ReminderDays = rollout.Training{}, nil, nil, []int{1}
-	cfg.Enforcement.Holidays = nil
+	cfg.Enforcement.Holidays, cfg.EmergencyAccounts = nil, nil
 	checkTimeline(t, cfg, `
 Mon 2026-11-30 announcement
 Mon 2026-12-14 reminder administrators, the day before the deadline

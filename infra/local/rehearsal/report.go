@@ -54,6 +54,7 @@ type report struct {
 	Gates        []gateLine
 	Kinds        []kindLine
 	AlertLines   []alertLine
+	DrillLines   []drillLine
 	LockOutLines []lockOutLine
 	HoldoutLines []string
 	ClassLines   []classLine
@@ -79,6 +80,7 @@ func newReport(t Timeline) (*report, error) {
 	r.holds()
 	r.messages()
 	r.alerts()
+	r.drills()
 	r.lockOuts()
 	r.classes()
 	r.parts()

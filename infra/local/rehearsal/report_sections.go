@@ -165,6 +165,8 @@ func (r *report) alerts() {
 		switch s := record.SignIn; {
 		case a.Kind == rollout.AlertTampering:
 			line.What = "the account or its exclusion was touched"
+		case a.Kind == rollout.AlertDrill:
+			line.What = "drill failed"
 		case a.Kind == rollout.AlertMonitor:
 			line.What = "Azure Monitor raised it"
 		case s.ErrorCode != 0:
@@ -183,6 +185,35 @@ func (r *report) alerts() {
 			}
 		}
 		r.AlertLines = append(r.AlertLines, line)
+	}
+}
+
+type drillLine struct {
+	Who, Custodian, Window, Result, When, After, Ways, Method string
+	Good, Bad                                                 bool
+}
+
+// drills is the history of the drills, oldest first.
+func (r *report) drills() {
+	drills := slices.Clone(r.detail.known.Drills)
+	slices.SortStableFunc(drills, func(a, b rollout.Drill) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Account, b.Account))
+	})
+	for _, d := range drills {
+		line := drillLine{
+			Who: r.name(d.Account), Custodian: d.Custodian, Window: r.moment(&d.OpenedAt) + " to " + r.moment(&d.ClosesAt),
+			Result: "not over", Good: !d.PassedAt.IsZero(), Bad: !d.FailedAt.IsZero(),
+		}
+		switch {
+		case line.Good:
+			line.Result, line.When, line.After = "passed", r.moment(&d.SignedInAt), span(d.PassedAt.Sub(d.SignedInAt))
+			line.Ways, line.Method = strings.Join(d.Ways, ", "), cmp.Or(strings.Join(d.Methods, ", "), "not said by the log")
+		case line.Bad:
+			line.Result, line.When = "failed", d.Why
+		case !d.CancelledAt.IsZero():
+			line.Result, line.When = "cancelled", d.Why
+		}
+		r.DrillLines = append(r.DrillLines, line)
 	}
 }
 

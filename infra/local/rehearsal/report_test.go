@@ -79,7 +79,11 @@ func small() Timeline {
 				},
 			},
 			policies: map[string]string{strings.ToUpper(managed): "Microsoft-managed: <i>all</i>"},
-			known:    rollout.Known{Waves: []rollout.Wave{{Name: "everyone", History: []rollout.Move{{To: rollout.WaveHeld, At: *at(1, 0), Reason: "still missing: " + bob}}}}},
+			known: rollout.Known{Drills: []rollout.Drill{
+				{Account: key, Custodian: "Head of <i>Finance</i>", OpenedAt: *at(1, 0), ClosesAt: *at(8, 0), FailedAt: *at(8, 200), Why: "nobody signed in"},
+				{Account: key, Custodian: "COO", OpenedAt: *at(0, 0), ClosesAt: *at(7, 0), SignedInAt: *at(0, 1), PassedAt: *at(0, 5), Ways: []string{"azureMonitor", "poll"}},
+				{Account: key, OpenedAt: *at(20, 0), ClosesAt: *at(27, 0)},
+			}, Waves: []rollout.Wave{{Name: "everyone", History: []rollout.Move{{To: rollout.WaveHeld, At: *at(1, 0), Reason: "still missing: " + bob}}}}},
 			changes: []rollout.Change{
 				{What: "fillGroup", Target: "g1", After: "add " + strings.Join([]string{alice, bob, key, alice, bob}, " ") + "; remove ", At: *at(0, 0), Result: "done"},
 				{What: "setPolicyState", Target: "p1", Before: rollout.StateReportOnly, After: "enabled", At: *at(2, 0), Result: "503"},
@@ -162,6 +166,7 @@ func TestReportSays(t *testing.T) {
 		"waves":    {"everyone everybody 6 October 2026 Mon 5 Oct, 11:00 Mon 5 Oct, 12:00 Wed 7 Oct, 11:00 not yet enforced", "stores 7 October 2026 not yet not yet not yet not yet held"},
 		"holds":    {"Wave everyone, held for 24 hours", `still missing: =HYPERLINK(`, "coverage Is enough of the wave capable? No.", "Wave stores, still held", "never", "All 16 gates"},
 		"messages": {"251 in all", "announcement to each person who has to act 200", "strange 1"},
+		"drills":   {"Emergency One COO", "passed Mon 5 Oct, 11:01 4 minutes azureMonitor, poll not said by the log", "Head of <i>Finance</i>", "failed nobody signed in - - -", "not over"},
 		"alerts":   {"The slowest left 8 minutes after", "Emergency One sign-in drill Mon 5 Oct, 11:00 4 minutes", "no drill", "no alert"},
 		"lockouts": {"<script>alert(1)</script> not registered and stopped Wed 7 Oct, 11:00 Wed 7 Oct, 12:30 signed in 90 minutes", "still open"},
 		"holdouts": {`=HYPERLINK("http://example.com")" onload="x`},
@@ -293,7 +298,7 @@ func TestReportIsTheSameEveryTime(t *testing.T) {
 func TestReportOfNothing(t *testing.T) {
 	texts, _ := sections(t, written(t, Timeline{Tenant: "fabrikam.onmicrosoft.com", Days: 1, From: rollout.Date{Year: 2026, Month: time.May, Day: 4}}))
 	for section, want := range map[string]string{
-		"verdict": "None of Sallyport's promises", "coverage": "There are not two days", "holds": "No wave was held", "alerts": "No emergency account was used",
+		"verdict": "None of Sallyport's promises", "coverage": "There are not two days", "holds": "No wave was held", "alerts": "No emergency account was used", "drills": "No drill was planned",
 		"lockouts": "Nobody was locked out", "holdouts": "None", "findings": "None", "changes": "Nothing was written",
 	} {
 		if !strings.Contains(texts[section], want) {

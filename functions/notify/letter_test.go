@@ -98,6 +98,24 @@ func TestEachKindSaysWhatItKnows(t *testing.T) {
 			everybody,
 			[]string{"Emergency account 1", "2 December 2026, 09:00", "9 December 2026, 17:00", "Chief Operating Officer", "Safe 1, head office", "https://intranet.contoso.com/break-glass"},
 		},
+		"drill of a custodian with an address": {
+			rollout.Message{Kind: rollout.MessageDrill, Details: map[string]string{
+				"account": emergency, "notice": "invitation", "sequence": "1", "cause": "routine", "custodian": "Head of Finance", "invitee": "finance@fabrikam.com",
+				"opens": "2026-12-15T09:00:00Z", "closes": "2026-12-22T09:00:00Z",
+			}},
+			nil,
+			append([]string{"finance@fabrikam.com"}, everybody...),
+			[]string{"Head of Finance", "The window has moved", "15 December 2026, 09:00", "once a quarter"},
+		},
+		"drill that is cancelled, of an account that is none any more": {
+			rollout.Message{Kind: rollout.MessageDrill, Details: map[string]string{
+				"account": "former-1", "notice": "cancelled", "custodian": "Head of Finance", "invitee": "finance@fabrikam.com",
+				"opens": "2026-11-15T09:00:00Z", "closes": "2026-11-22T09:00:00Z", "why": "the account is no longer an emergency account",
+			}},
+			nil,
+			append([]string{"finance@fabrikam.com"}, everybody...),
+			[]string{"You need not sign in. The reason: the account is no longer an emergency account."},
+		},
 		"closing": {
 			rollout.Message{Kind: rollout.MessageClosing, Details: map[string]string{"capable": "200"}},
 			func(t *testing.T, w *world) {
@@ -160,6 +178,40 @@ func withPolicy(t *testing.T, w *world) {
 	w.do(t, w.store.PutPolicy(context.Background(), contoso, rollout.OwnedPolicy{
 		Wave: "everyone", ID: "p1", Marker: "sallyport:everyone", Draft: rollout.PolicyDraft{DisplayName: "Sallyport: MFA for everyone"},
 	}))
+}
+
+// The calendar file of a drill keeps its id from the invitation to the
+// cancellation, and says each time which version it is.
+func TestDrillsCalendarFile(t *testing.T) {
+	for name, tt := range map[string]struct {
+		notice, sequence string
+		want             []string
+	}{
+		"invitation":   {"invitation", "0", []string{"METHOD:REQUEST", "SEQUENCE:0", "DTSTAMP:20261130T090000Z", "DTSTART:20261215T090000Z", "DTEND:20261222T090000Z"}},
+		"moved":        {"invitation", "1", []string{"METHOD:REQUEST", "SEQUENCE:1"}},
+		"reminder":     {"open", "1", []string{"METHOD:REQUEST", "SEQUENCE:1", "DTSTAMP:20261130T090000Z"}},
+		"cancellation": {"cancelled", "1", []string{"METHOD:CANCEL", "STATUS:CANCELLED", "SEQUENCE:2", "DTSTAMP:20261201T090000Z"}},
+	} {
+		w := newWorld(t)
+		w.claim(t, rollout.Message{ID: "m", Kind: rollout.MessageDrill, Day: today, State: rollout.MessageClaimed, ClaimedAt: now, Details: map[string]string{
+			"account": emergency, "drill": "drill-x-002", "notice": tt.notice, "sequence": tt.sequence, "invited": "2026-11-30T09:00:00Z",
+			"opens": "2026-12-15T09:00:00Z", "closes": "2026-12-22T09:00:00Z", "invitee": "finance@fabrikam.com",
+		}})
+		w.deliver(t, "m")
+		parts := w.text(t).OtherParts
+		if len(parts) != 1 {
+			t.Fatalf("%s: %d parts beside the words, want the calendar file\n%s", name, len(parts), w.log.String())
+		}
+		file := string(parts[0].Content)
+		for _, want := range append(tt.want, "UID:drill-x-002@", "mailto:finance@fabrikam.com") {
+			if !strings.Contains(strings.ReplaceAll(file, "\r\n ", ""), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, file)
+			}
+		}
+		if strings.Contains(file, "Safe 1") || strings.Contains(file, emergency) {
+			t.Errorf("%s: the calendar tells which account, or where its password lies:\n%s", name, file)
+		}
+	}
 }
 
 // A message whose details cannot be read is not sent and not lost.

@@ -73,6 +73,60 @@ func TestDrills(t *testing.T) {
 	}
 }
 
+// What Graph's beta says of the sign-in decides, and stands in the evidence. It is
+// asked once; where it fails, the drill waits for an hour and takes what is known.
+func TestDrillAsksByWhichMethod(t *testing.T) {
+	signedIn := night.Add(time.Hour)
+	for name, tt := range map[string]struct {
+		methods []string
+		single  bool // one factor was demanded
+		down    bool
+		after   time.Duration
+		passes  bool
+		asked   int // of three polls
+	}{
+		"the key":                          {methods: []string{"Passkey (device-bound)"}, passes: true, asked: 1},
+		"a text message":                   {methods: []string{"Password", "Text message"}, asked: 1},
+		"one factor, the methods may come": {single: true, asked: 3},
+		"one factor, and no methods came":  {single: true, after: time.Hour, asked: 1},
+		"one factor, with the key":         {methods: []string{"FIDO2 security key"}, single: true, passes: true, asked: 1},
+		"beta fails":                       {down: true, asked: 3},
+		"beta has failed for an hour":      {down: true, after: time.Hour, passes: true, asked: 1},
+		"beta has the row, and no word":    {passes: true, asked: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, asked := newBench(t), 0
+			n.mustPoll(t, night)
+			n.directory.rows = []rollout.SignIn{row("s1", one, signedIn, 0)}
+			n.directory.asked = func(q graph.SignInQuery) error {
+				if !q.Detailed {
+					n.directory.rows[0].Methods, n.directory.rows[0].Requirement = nil, ""
+					return nil
+				}
+				asked++
+				n.directory.rows[0].Methods = tt.methods
+				if tt.single {
+					n.directory.rows[0].Requirement = "singleFactorAuthentication"
+				}
+				if tt.down {
+					return errors.New("beta is down")
+				}
+				return nil
+			}
+			for i := range 3 {
+				n.mustPoll(t, signedIn.Add(tt.after+time.Duration(i+1)*5*time.Minute))
+			}
+			d := n.drill(t, firstOfOne)
+			if d.PassedAt.IsZero() == tt.passes || asked != tt.asked {
+				t.Errorf("passed %s, asked %d times; want passed %t, %d", d.PassedAt, asked, tt.passes, tt.asked)
+			}
+			if tt.passes && !slices.Equal(d.Methods, tt.methods) {
+				t.Errorf("evidence %v, want %v", d.Methods, tt.methods)
+			}
+		})
+	}
+}
+
 // Every way that saw the sign-in stands in the evidence, in whatever order they
 // came: the one that made the alert, the poll after it, Azure Monitor's word.
 func TestDrillNamesTheWays(t *testing.T) {

@@ -287,6 +287,9 @@ func signInsExample(t *testing.T, name string) {
 			if s.ErrorCode != graph.ErrorCodeMissing || s.CAStatus != "applied" {
 				t.Errorf("a row that does not say how it ended has %d, %s", s.ErrorCode, s.CAStatus)
 			}
+			if s.Requirement != "singleFactorAuthentication" || !slices.Equal(s.Methods, []string{"Password"}) {
+				t.Errorf("a row of beta says %q, %v", s.Requirement, s.Methods)
+			}
 		default:
 			if s.ErrorCode != 0 {
 				t.Errorf("a success has the code %d", s.ErrorCode)

@@ -33,6 +33,9 @@ type SignInQuery struct {
 	// NonInteractive asks for the sign-ins that clients make on a person's
 	// behalf. Graph offers them in its beta alone.
 	NonInteractive bool
+	// Detailed asks for the interactive ones as Graph's beta tells them: with what
+	// was demanded, and by which methods it was met.
+	Detailed bool
 }
 
 func (q SignInQuery) filter() string {
@@ -49,8 +52,11 @@ func (q SignInQuery) filter() string {
 	if q.ErrorCode != 0 {
 		parts = append(parts, "status/errorCode eq "+strconv.Itoa(q.ErrorCode))
 	}
-	if q.NonInteractive {
+	switch {
+	case q.NonInteractive:
 		parts = append(parts, "signInEventTypes/any(t: t eq 'nonInteractiveUser')")
+	case q.Detailed:
+		parts = append(parts, "signInEventTypes/any(t: t eq 'interactiveUser')")
 	}
 	return strings.Join(parts, " and ")
 }
@@ -77,6 +83,13 @@ type signInRow struct {
 		FailureReason string `json:"failureReason"`
 	} `json:"status"`
 	Applied []rollout.AppliedPolicy `json:"appliedConditionalAccessPolicies"`
+	// Of beta alone.
+	// Source: https://learn.microsoft.com/graph/api/resources/authenticationdetail
+	Requirement string `json:"authenticationRequirement"`
+	Details     []struct {
+		Method    string `json:"authenticationMethod"`
+		Succeeded bool   `json:"succeeded"`
+	} `json:"authenticationDetails"`
 }
 
 func (r signInRow) rowID() string { return r.ID }
@@ -94,12 +107,19 @@ func (r signInRow) signIn() rollout.SignIn {
 	if r.Status.ErrorCode != nil {
 		code = *r.Status.ErrorCode
 	}
+	var methods []string
+	for _, d := range r.Details {
+		if d.Succeeded && d.Method != "" {
+			methods = append(methods, d.Method)
+		}
+	}
 	return rollout.SignIn{
 		ID: r.ID, UserID: r.UserID, UserPrincipalName: r.UserPrincipalName, CreatedAt: r.CreatedDateTime.Time,
 		AppDisplayName: r.AppDisplayName, ClientAppUsed: r.ClientAppUsed, IPAddress: r.IPAddress,
 		City: r.Location.City, Country: r.Location.Country,
 		ErrorCode: code, FailureReason: r.Status.FailureReason,
 		Interactive: r.IsInteractive, CAStatus: r.CAStatus, Applied: r.Applied,
+		Requirement: r.Requirement, Methods: methods,
 	}
 }
 
@@ -148,7 +168,7 @@ func (c *Client) signInsRequest(ctx context.Context, q SignInQuery) (*request, e
 	}
 	req, err := auditlogs.NewAuditLogsRequestBuilderInternal(c.path(), c.adapter).SignIns().ToGetRequestInformation(ctx,
 		&auditlogs.SignInsRequestBuilderGetRequestConfiguration{QueryParameters: &query})
-	if err != nil || !q.NonInteractive {
+	if err != nil || !q.NonInteractive && !q.Detailed {
 		return req, err
 	}
 	u, err := req.GetUri()

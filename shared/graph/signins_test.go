@@ -34,6 +34,11 @@ func TestSignInsAsksForWhatItShould(t *testing.T) {
 			"/beta/auditLogs/signIns",
 			"userId eq '" + userID + "' and signInEventTypes/any(t: t eq 'nonInteractiveUser')",
 		},
+		"in detail": {
+			graph.SignInQuery{UserID: userID, Detailed: true},
+			"/beta/auditLogs/signIns",
+			"userId eq '" + userID + "' and signInEventTypes/any(t: t eq 'interactiveUser')",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var filter string
@@ -64,6 +69,8 @@ func TestSignInsKeepsWhatGraphWrote(t *testing.T) {
 		{"id":"a","userId":"`+userID+`","userPrincipalName":"ana@contoso.com","createdDateTime":"2026-12-01T08:00:00.5Z","appDisplayName":"Outlook",
 		 "clientAppUsed":"Browser","ipAddress":"192.0.2.7","isInteractive":true,"conditionalAccessStatus":"applied",
 		 "location":{"city":"Leeds","countryOrRegion":"GB"},"status":{"errorCode":50072,"failureReason":"must enrol"},
+		 "authenticationRequirement":"multiFactorAuthentication","authenticationDetails":[{"authenticationMethod":"Password","succeeded":true},
+		  {"authenticationMethod":"Text message","succeeded":false},{"authenticationMethod":"","succeeded":true},{"authenticationMethod":"brand new","succeeded":true}],
 		 "appliedConditionalAccessPolicies":[{"id":"p","result":"reportOnlyInterrupted"},{"id":"q","result":"unknownFutureValue"},{"id":"r","result":"brandNew"}]},
 		{"id":"b","createdDateTime":"2026-12-01T07:00:00+00:00","status":{"errorCode":0},"location":null,"appliedConditionalAccessPolicies":null},
 		{"id":"a","createdDateTime":"2026-12-01T07:00:00Z","status":{}},
@@ -77,7 +84,7 @@ func TestSignInsKeepsWhatGraphWrote(t *testing.T) {
 		{
 			ID: "a", UserID: userID, UserPrincipalName: "ana@contoso.com", CreatedAt: seven.Add(time.Hour + 500*time.Millisecond), AppDisplayName: "Outlook",
 			ClientAppUsed: "Browser", IPAddress: "192.0.2.7", City: "Leeds", Country: "GB", ErrorCode: 50072, FailureReason: "must enrol",
-			Interactive: true, CAStatus: "applied",
+			Interactive: true, CAStatus: "applied", Requirement: "multiFactorAuthentication", Methods: []string{"Password", "brand new"},
 			Applied: []rollout.AppliedPolicy{{ID: "p", Result: "reportOnlyInterrupted"}, {ID: "q", Result: "unknownFutureValue"}, {ID: "r", Result: "brandNew"}},
 		},
 		{ID: "b", CreatedAt: seven},

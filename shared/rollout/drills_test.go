@@ -52,6 +52,29 @@ func TestPassesDrill(t *testing.T) {
 	}
 }
 
+// A drill that has ended is open no more: a sign-in after it is no drill.
+func TestOpenDrill(t *testing.T) {
+	opened := at(t, "UTC", "2026-12-01 12:00")
+	d := rollout.Drill{ID: "d", Account: em1, OpenedAt: opened, ClosesAt: opened.Add(time.Hour)}
+	passed, failed, cancelled := d, d, d
+	passed.PassedAt, failed.FailedAt, cancelled.CancelledAt = opened, opened, opened
+	for name, tt := range map[string]struct {
+		drill rollout.Drill
+		after time.Duration
+		open  bool
+	}{
+		"before it": {d, -time.Second, false}, "in it": {d, 0, true}, "at its end": {d, time.Hour, false},
+		"passed": {passed, time.Minute, false}, "failed": {failed, time.Minute, false}, "cancelled": {cancelled, time.Minute, false},
+	} {
+		if _, open := rollout.OpenDrill([]rollout.Drill{tt.drill}, "EM1", opened.Add(tt.after)); open != tt.open {
+			t.Errorf("%s: open %t, want %t", name, open, tt.open)
+		}
+	}
+	if _, open := rollout.OpenDrill([]rollout.Drill{d}, em2, opened); open {
+		t.Error("another account's drill is open")
+	}
+}
+
 // The evidence: who and when, the methods, how soon the alert left, each way once.
 func TestDrillEvidence(t *testing.T) {
 	opened := at(t, "UTC", "2026-12-01 12:00")
@@ -224,6 +247,9 @@ func TestDrillTroubles(t *testing.T) {
 	nobody.Custodian = ""
 	ahead := rollout.Drill{Account: em1, OpenedAt: now.AddDate(0, 0, 3), ClosesAt: now.AddDate(0, 0, 10)}
 	open := rollout.Drill{Account: em1, OpenedAt: now, ClosesAt: now.AddDate(0, 0, 7)}
+	future, passedAhead := failed, pass
+	future.FailedAt, future.ClosesAt = now.AddDate(1, 0, 0), now.AddDate(1, 0, 0)
+	passedAhead.PassedAt = now.Add(time.Hour)
 	mended := failed
 	mended.OpenedAt, mended.ClosesAt = now.AddDate(0, 0, -100), now.AddDate(0, 0, -90)
 	for _, tt := range []struct {
@@ -238,6 +264,8 @@ func TestDrillTroubles(t *testing.T) {
 		{"never, and one is open", []rollout.Drill{open}, "COO", "drill-missing: no drill was ever passed; a window is open until Tuesday 2026-12-08 12:00"},
 		{"too old", []rollout.Drill{old, ahead}, "COO", "drill-overdue: no drill was passed within 90 days, the last on 2026-09-01; the next window opens Friday 2026-12-04 12:00"},
 		{"failed since", []rollout.Drill{pass, failed, open}, "COO", "drill-failed: the drill from 2026-11-22 to 2026-11-29 failed: nobody signed in; a window is open until Tuesday 2026-12-08 12:00"},
+		{"failed in the future: a clock was wrong", []rollout.Drill{pass, future}, "COO", ""},
+		{"passed in the future: a clock was wrong", []rollout.Drill{ahead, passedAhead}, "COO", "drill-missing: no drill was ever passed; the next window opens Friday 2026-12-04 12:00"},
 		{"another custodian", []rollout.Drill{pass, open}, "CFO", "drill-custodian: the last drill, on 2026-09-12, was not passed by its present custodian; a window is open until Tuesday 2026-12-08 12:00"},
 		{"by whom is not known", []rollout.Drill{nobody, open}, "COO", "drill-custodian: the last drill, on 2026-09-12, was not passed by its present custodian; a window is open until Tuesday 2026-12-08 12:00"},
 	} {

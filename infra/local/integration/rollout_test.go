@@ -154,7 +154,7 @@ func (w *world) mailsTo(t *testing.T, address string) []letter {
 func (w *world) drilled(t *testing.T) {
 	w.job(t, "breakglass", now())
 	for _, id := range w.emergency {
-		_, err := w.SignIn(tenant.Attempt{UserID: id, AppID: tenant.AppAzurePortal, IP: "203.0.113.66", City: "Leeds", Country: "GB", At: now()})
+		_, err := w.SignIn(tenant.Attempt{UserID: id, AppID: tenant.AppAzurePortal, IP: "203.0.113.66", City: "Leeds", Country: "GB", At: now(), MFAClaim: true})
 		must(t, err)
 	}
 	w.job(t, "breakglass", now())

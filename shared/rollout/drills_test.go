@@ -152,6 +152,7 @@ func TestPlanDrills(t *testing.T) {
 		}, []rollout.Drill{pass, planned}, "move drill-em1-002 routine 2026-12-11 11:00 to 2026-12-16 11:00"},
 		{"the other's window is in the way", "2026-12-03 09:00", func(c *rollout.Config) { c.EmergencyAccounts = both }, []rollout.Drill{pass, passOther, other}, "invite drill-em1-002 routine 2026-12-17 09:00 to 2026-12-24 09:00"},
 		{"in the way, too late to make room", "2026-12-10 09:00", func(c *rollout.Config) { c.EmergencyAccounts = both }, []rollout.Drill{pass, passOther, other}, "invite drill-em1-002 routine 2026-12-24 09:00 to 2026-12-31 09:00"},
+		{"a run that is late: a later one saw it passed", "2026-10-12 09:55", nil, []rollout.Drill{pass}, ""},
 		{"the same account twice", "2026-12-02 03:07", func(c *rollout.Config) {
 			c.EmergencyAccounts = []rollout.EmergencyAccount{{ID: em1}, {ID: "EM1"}}
 		}, nil, "invite drill-em1-001 first 2026-12-02 03:07 to 2026-12-09 03:07"},

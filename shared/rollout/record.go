@@ -144,7 +144,7 @@ type Message struct {
 // of it.
 type Alert struct {
 	ID         string    `json:"id"`   // derived from the sign-in id: one alert per sign-in
-	Kind       string    `json:"kind"` // AlertSignIn, AlertTampering, AlertMonitor
+	Kind       string    `json:"kind"` // AlertSignIn, AlertTampering, AlertMonitor, AlertRepetition
 	Account    string    `json:"account"`
 	SignIn     SignIn    `json:"signIn"`
 	Source     string    `json:"source"` // poll, notification, azureMonitor
@@ -153,9 +153,19 @@ type Alert struct {
 	OccurredAt time.Time `json:"occurredAt"`
 	SeenAt     time.Time `json:"seenAt"`
 	AlertedAt  time.Time `json:"alertedAt"` // the first delivery; zero until then
-	// Delivered is when each channel (email, sns) took it, by channel.
+	// Delivered is when each channel (email, sns, sms/..., webhook) took it.
 	Delivered map[string]time.Time `json:"delivered"`
-	Version   int64                `json:"version"`
+	// Pair is the other alert of the same sign-in, or empty: Azure Monitor's word
+	// and the row of the log come apart, and make at most one pair.
+	Pair string `json:"pair"`
+	// AckedAt is when somebody acknowledged it; zero: repeated until then.
+	AckedAt time.Time `json:"ackedAt"`
+	AckedBy string    `json:"ackedBy"`
+	// Of a repetition: how many alerts nobody had acknowledged, and the contact
+	// it goes to; empty: to everybody under alerts.
+	Repeats int    `json:"repeats"`
+	Contact string `json:"contact"`
+	Version int64  `json:"version"`
 }
 
 // Drill is one rehearsal of an emergency account's use: a window in which its

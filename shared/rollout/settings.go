@@ -223,7 +223,28 @@ type Alerts struct {
 	Email   []string `json:"email"`
 	SMS     []string `json:"sms"`
 	Webhook string   `json:"webhook"`
+	// WebhookFormat is the JSON that the webhook takes; empty: known by its host.
+	WebhookFormat string `json:"webhookFormat"`
+	// Contacts are called in their order while an alert is not acknowledged.
+	Contacts []Contact `json:"contacts"`
 }
+
+// Contact is somebody who is called when nobody acknowledges an alert.
+type Contact struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+	Phone string `json:"phone"`
+}
+
+// The forms in which an alert goes to a webhook.
+const (
+	WebhookSlack = "slack"
+	WebhookTeams = "teams"
+	WebhookJSON  = "json"
+)
+
+// WebhookFormats are the words that can stand under alerts.webhookFormat.
+func WebhookFormats() []string { return []string{WebhookTeams, WebhookSlack, WebhookJSON} }
 
 // SwitchWindow is when a switch may be made, in the tenant's time zone. Friday
 // and weekends never are.

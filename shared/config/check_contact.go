@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -118,14 +119,58 @@ func (c checker) alerts() {
 			c.warn(path, "%s is a mailbox of this very tenant: a lock-out or an intruder can keep the alert from being read there%s", address, c.onlyInside(inside))
 		}
 	}
-	for i, number := range a.SMS {
-		path := item("alerts.sms", i)
-		a.SMS[i] = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "").Replace(number)
-		if c.usable[path] && !mobile.MatchString(a.SMS[i]) {
-			c.fail(path, "%s is no telephone number with its country code", quote(number))
+	for i := range a.SMS {
+		c.mobile(item("alerts.sms", i), &a.SMS[i])
+	}
+	c.webhook(a.Webhook)
+	c.choice("alerts.webhookFormat", a.WebhookFormat, rollout.WebhookFormats())
+	c.contacts(inside)
+}
+
+// contacts are told apart by their names: in the record stands who was called,
+// whatever becomes of the list.
+func (c checker) contacts(inside []string) {
+	seen := map[string]string{}
+	for i := range c.cfg.Alerts.Contacts {
+		contact, path := &c.cfg.Alerts.Contacts[i], item("alerts.contacts", i)
+		if !c.usable[path] {
+			continue
+		}
+		c.unique(path+".name", contact.Name, seen, "there is a contact %s already", quote(contact.Name))
+		c.address(path+".email", contact.Email)
+		c.mobile(path+".phone", &contact.Phone)
+		if contact.Email == "" && contact.Phone == "" && !c.failed[path] {
+			c.fail(path, "the contact has neither an email nor a phone: nobody could be called")
+		}
+		if contact.Phone == "" && contact.Email != "" && slices.Contains(inside, domainOf(contact.Email)) {
+			c.warn(path+".email", "%s is a mailbox of this very tenant, and the contact has no phone: a lock-out or an intruder can keep the alert from being read there", contact.Email)
 		}
 	}
-	c.webAddress("alerts.webhook", a.Webhook, "https")
+}
+
+// webhook holds the address to what can be called from outside: alerts leave
+// from AWS's network and not from the operator's.
+func (c checker) webhook(address string) {
+	const path = "alerts.webhook"
+	c.webAddress(path, address, "https")
+	u, err := url.Parse(address)
+	if err != nil || !c.usable[path] || c.failed[path] {
+		return
+	}
+	host := strings.ToLower(u.Hostname())
+	ip, err := netip.ParseAddr(host)
+	if host == "localhost" || err == nil && !(ip.IsGlobalUnicast() && !ip.IsPrivate()) {
+		c.fail(path, "%s cannot be reached from outside: alerts leave from AWS, not from your network", quote(host))
+	}
+}
+
+// mobile brings a number into the form that SNS takes.
+func (c checker) mobile(path string, number *string) {
+	given := *number
+	*number = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "").Replace(given)
+	if c.usable[path] && !mobile.MatchString(*number) {
+		c.fail(path, "%s is no telephone number with its country code", quote(given))
+	}
 }
 
 // mobile is a number as SNS takes it: E.164.

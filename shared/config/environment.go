@@ -58,6 +58,9 @@ type BreakGlass struct {
 	MailQueue // for asking a custodian to a drill
 	SES
 	AlertTopic
+	AckSecret
+	// AckURL is where the links in alerts lead: webhook's address.
+	AckURL string `env:"ACK_URL,required,notEmpty" template:"resource WebhookApi"`
 }
 
 // Webhook is the environment of the webhook function, which has neither the
@@ -65,6 +68,7 @@ type BreakGlass struct {
 type Webhook struct {
 	EventQueue
 	ClientState
+	AckSecret
 	// AlertSecret stands in the path that Azure Monitor's action group calls.
 	AlertSecret Secret `env:"WEBHOOK_ALERT_SECRET,required,notEmpty" template:"resource WebhookAlertSecret"`
 	// AlertTenants may call the secure webhook instead. None: it is off.
@@ -109,6 +113,11 @@ type (
 	// AlertTopic is the SNS topic of the alerts.
 	AlertTopic struct {
 		AlertTopicARN string `env:"ALERT_TOPIC_ARN,required,notEmpty" template:"resource AlertTopic"`
+	}
+
+	// AckSecret signs the links by which alerts are acknowledged.
+	AckSecret struct {
+		AckSecret Secret `env:"WEBHOOK_ACK_SECRET,required,notEmpty" template:"resource WebhookAckSecret"`
 	}
 
 	// SES is how mail leaves.

@@ -111,7 +111,7 @@ func TestAlertTenants(t *testing.T) {
 		"another separator":   {contoso + "=" + contosoApp + ";" + fabrikam + "=" + fabrikamApp, nil},
 	} {
 		got, err := config.Load[config.Webhook]("webhook", []string{
-			"EVENT_QUEUE_URL=https://sqs.example.com/events", "WEBHOOK_CLIENT_STATE_SECRET=a", "WEBHOOK_ALERT_SECRET=b", "ALERT_TENANTS=" + tt.given,
+			"EVENT_QUEUE_URL=https://sqs.example.com/events", "WEBHOOK_CLIENT_STATE_SECRET=a", "WEBHOOK_ALERT_SECRET=b", "WEBHOOK_ACK_SECRET=c", "ALERT_TENANTS=" + tt.given,
 		})
 		if refused := err != nil; refused != (tt.want == nil) || refused && !strings.Contains(err.Error(), "AlertTenants") {
 			t.Errorf("%s: error %v, want one that names AlertTenants: %t", name, err, tt.want == nil)
@@ -150,7 +150,7 @@ func FuzzAlertTenants(f *testing.F) {
 func TestSecretNeverShows(t *testing.T) {
 	const value = "hunter2-hunter2"
 	got, err := config.Load[config.Webhook]("webhook", []string{
-		"EVENT_QUEUE_URL=https://sqs.example.com/events", "WEBHOOK_CLIENT_STATE_SECRET=" + value, "WEBHOOK_ALERT_SECRET=" + value,
+		"EVENT_QUEUE_URL=https://sqs.example.com/events", "WEBHOOK_CLIENT_STATE_SECRET=" + value, "WEBHOOK_ALERT_SECRET=" + value, "WEBHOOK_ACK_SECRET=" + value,
 	})
 	if err != nil {
 		t.Fatal(err)

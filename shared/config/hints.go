@@ -90,6 +90,13 @@ func hints() map[string]hint {
 		"alerts.sms[]":   {"a number with + and the country code", "sms: [\"+442079460000\"]", no},
 		"alerts.webhook": {"the web address that takes a JSON alert, beginning with https://", "webhook: https://alerts.fabrikam.com/sallyport", no},
 
+		"alerts.webhookFormat":    {"teams, slack or json; left out, the address says it", "webhookFormat: teams", no},
+		"alerts.contacts":         {"who is called, in this order, while an alert is not acknowledged", "contacts:\n    - {name: Duty manager, email: duty@fabrikam.com, phone: \"+442079460001\"}", no},
+		"alerts.contacts[]":       {"a contact: name, and email or phone", "contacts:\n    - {name: Duty manager, email: duty@fabrikam.com, phone: \"+442079460001\"}", no},
+		"alerts.contacts[].name":  {"what people call the contact, another one for each", "name: Duty manager", yes},
+		"alerts.contacts[].email": {"an e-mail address", "email: duty@fabrikam.com", no},
+		"alerts.contacts[].phone": {"a number that can receive text messages, with + and the country code", "phone: \"+442079460001\"", no},
+
 		"waivers":          {"a list of gates that an owner lifts until a day", "waivers: []", no},
 		"waivers[]":        {"a waiver: gate, owner, reason and until", "waivers:\n  - {gate: coverage, owner: \"Alex Wilber\", reason: \"the last five are on leave\", until: 2027-01-31}", no},
 		"waivers[].gate":   {"the id of a gate that may be waived", "gate: coverage", yes},

@@ -81,7 +81,8 @@ func TestParseDesign(t *testing.T) {
 		},
 		Alerts: rollout.Alerts{
 			Email: []string{"security@contoso.com", "soc@fabrikam.com"}, SMS: []string{"+442079460001"},
-			Webhook: "https://alerts.fabrikam.com/sallyport",
+			Webhook: "https://alerts.fabrikam.com/sallyport", WebhookFormat: rollout.WebhookJSON,
+			Contacts: []rollout.Contact{{Name: "Duty manager", Email: "duty@fabrikam.com", Phone: "+442079460002"}, {Name: "Head of IT", Phone: "+442079460003"}},
 		},
 		Waivers:   []rollout.Waiver{{Gate: "coverage", Owner: "Alex Wilber", Reason: "the last five are on leave", Until: date(2027, 1, 31)}},
 		GraceDays: 14, ReminderDays: []int{7, 3, 1},
@@ -199,6 +200,9 @@ func TestParseRefuses(t *testing.T) {
 		{"recording nowhere", with(t, "  from: it", "  training: {title: a, start: 2026-12-08T10:00, minutes: 30, recording: intranet}\n  from: it"), "communication.training.recording", 13, "no web address"},
 		{"training without a start", with(t, "  from: it", "  training: {title: a, minutes: 30, join: https://contoso.com/j}\n  from: it"), "communication.training.start", 13, "missing"},
 		{"empty language", with(t, "  from: it", "  languages: [en, \"\"]\n  from: it"), "communication.languages[1]", 13, "empty"},
+		{"webhook at home", with(t, `{sms: ["+442079460001"]}`, "{webhook: https://10.0.0.7/hook}"), "alerts.webhook", 15, "from outside"},
+		{"webhook at oneself", with(t, `{sms: ["+442079460001"]}`, "{webhook: https://localhost/hook}"), "alerts.webhook", 15, "from outside"},
+		{"the same contact twice", with(t, `"+442079460001"]`, `"+442079460001"], contacts: [{name: Ana, email: ana@fabrikam.com}, {name: Ana, phone: "+442079460002"}]`), "alerts.contacts[1].name", 15, "already"},
 		{"reminder on the day", smallest(t) + "reminderDays: [3, 0]\n", "reminderDays[1]", 16, "out of range"},
 	}
 	for _, tt := range tests {
@@ -223,6 +227,7 @@ func TestParseRefuses(t *testing.T) {
 func TestParseWarns(t *testing.T) {
 	tests := []struct{ name, file, path, what string }{
 		{"alert into the initial domain", with(t, `{sms: ["+442079460001"]}`, "{email: [it@contoso.onmicrosoft.com]}"), "alerts.email[0]", "no alert goes anywhere else"},
+		{"contact who may be locked out too", with(t, `"+442079460001"]`, `"+442079460001"], contacts: [{name: Ana, email: ana@contoso.onmicrosoft.com}]`), "alerts.contacts[0].email", "no phone"},
 		{"announcement on a Sunday", with(t, "announce: 2026-12-01", "announce: 2026-12-06"), "announce", "Monday 2026-12-07"},
 		{"last reminder on a Sunday", with(t, "deadline: 2027-01-13", "deadline: 2027-01-11"), "waves[0].deadline", "left out"},
 		{"not everybody", with(t, "members: all", "members: admins"), "waves", "never reaches everybody"},

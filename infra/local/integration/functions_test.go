@@ -51,6 +51,7 @@ func (w *world) run(t *testing.T) {
 			"TABLE_NAME="+tableName, "ARCHIVE_BUCKET="+bucket, "MAIL_QUEUE_URL="+w.mailQueue, "EVENT_QUEUE_URL="+w.eventQueue, "ALERT_TOPIC_ARN="+w.alertTopic,
 			"SES_CONFIGURATION_SET=rollout", "NOTIFICATION_URL=https://hooks.contoso.com/notifications",
 			"WEBHOOK_CLIENT_STATE_SECRET="+clientState, "WEBHOOK_ALERT_SECRET="+alertSecret, "ALERT_TENANTS="+alertTenants,
+			"WEBHOOK_ACK_SECRET=an-invented-ack-secret", "ACK_URL=https://hooks.contoso.com/ack/",
 		)...)
 	}
 }

@@ -24,6 +24,8 @@ const (
 	routeNotifications = "POST /notifications"
 	routeAlerts        = "POST /alerts/{secret}" // Azure Monitor's plain webhook
 	routeSecureAlerts  = "POST /alerts"          // and its secure one
+	routeAckPage       = "GET /ack/{token}"      // the page behind an alert's link
+	routeAck           = "POST /ack/{token}"     // and its button
 )
 
 // maxToken is the longest validation token that is echoed, in bytes. Graph's
@@ -47,6 +49,9 @@ func (h *Handler) Handle(ctx context.Context, req events.APIGatewayV2HTTPRequest
 		if token, asked := validationToken(req); asked {
 			return h.handshake(token, now), nil
 		}
+	}
+	if req.RouteKey == routeAckPage || req.RouteKey == routeAck {
+		return h.acknowledge(ctx, req, now), nil
 	}
 	result, err := h.receive(ctx, req, now)
 	status := statusOf(err)

@@ -52,6 +52,8 @@ type Receiver struct {
 	alerts      secret
 	tokens      *Tokens
 	queue       Queue
+	// AckSecret signs the links in alerts; empty: none is good.
+	AckSecret string
 }
 
 // NewReceiver makes a Receiver. The secrets are those given to Graph as

@@ -20,6 +20,8 @@ const (
 	SourceLifecycle = "lifecycle"
 	// SourceAzureMonitor is an Azure Monitor alert on the sign-in log.
 	SourceAzureMonitor = "azureMonitor"
+	// SourceAck is somebody who pressed the button behind an alert's link.
+	SourceAck = "ack"
 )
 
 // The conditions of an Azure Monitor alert. A Resolved may come without a Fired.
@@ -42,6 +44,9 @@ type Event struct {
 	Resource       string `json:"resource,omitempty"`   // for example Users/{id}
 	Account        string `json:"account,omitempty"`    // the changed object's id; may be empty
 	Lifecycle      string `json:"lifecycle,omitempty"`  // reauthorizationRequired, subscriptionRemoved, missed
+
+	// Of an acknowledgement, with AlertID: both stood in the signed link.
+	Tenant string `json:"tenant,omitempty"`
 
 	// Of an Azure Monitor alert. Accounts are the values of the dimension
 	// UserId: none if the rule does not split by it, and then every emergency

@@ -42,8 +42,10 @@ func run(ctx context.Context) error {
 	// Entra's keys come from the address they are at, and soon or not at all.
 	entra := &http.Client{Timeout: 2 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	tokens := webhook.NewTokens(env.AuthorityHost, env.AlertTenants, entra)
+	receiver := webhook.NewReceiver(env.ClientState.ClientState.Reveal(), env.AlertSecret.Reveal(), tokens, queue)
+	receiver.AckSecret = env.AckSecret.AckSecret.Reveal()
 	handler := webhook.Handler{
-		Receiver: webhook.NewReceiver(env.ClientState.ClientState.Reveal(), env.AlertSecret.Reveal(), tokens, queue),
+		Receiver: receiver,
 		Now:      time.Now, Log: lambdacontext.NewLogger(), Metrics: os.Stdout,
 	}
 	lambda.Start(handler.Handle)

@@ -7,9 +7,11 @@ import (
 )
 
 // SecurityAlert says that an emergency account was used or touched. It is read
-// at three in the morning: what happened, whether it is a drill, what to do.
+// at three in the morning: what happened, whether it is a drill, what to do, how
+// to say that somebody is at it.
 type SecurityAlert struct {
 	Notice
+	ID                Line // of the alert: what `sallyport alerts ack` takes
 	Account           Name // which one, as people call it
 	UserPrincipalName Line
 	OccurredAt        time.Time
@@ -18,10 +20,21 @@ type SecurityAlert struct {
 	// else (a method added, a role taken away). At least one of them is set.
 	SignIn *SignIn
 	What   Line
+	// Fired: Azure Monitor saw a sign-in whose row is not in the log yet.
+	Fired bool
+	// Update: this row is what Azure Monitor fired for, and the alert of that has
+	// left. The same sign-in, and not a second one.
+	Update bool
 	Drill  *OpenDrill // nil: no drill is open for this account
+	Lately rollout.Lately
+	// Repeat is set when nobody acknowledged; the fields about one alert, down
+	// from Account, are empty then.
+	Repeat *Repeat
 	// Custodian is who keeps the account's credentials.
 	Custodian Name
-	Plan      string // link to the incident response plan
+	Plan      string // link to the incident response plan; empty: none is named
+	AckLink   string // link to acknowledge; empty: by the command alone
+	Table     Line   // the name of the stack's table, for the command
 }
 
 // SignIn is what the log says of one sign-in.
@@ -40,6 +53,32 @@ type SignIn struct {
 type OpenDrill struct {
 	Opened, Closes time.Time
 }
+
+// Repeat calls again about all that nobody has acknowledged.
+type Repeat struct {
+	Contact Name // whom this call is to; empty: everybody
+	Open    []OpenAlert
+}
+
+// OpenAlert is one alert that nobody has acknowledged.
+type OpenAlert struct {
+	At      time.Time
+	Account Name
+	What    Line
+	Drill   bool
+}
+
+// mostOpen is how many alerts a repetition lists, the newest.
+const mostOpen = 20
+
+// Count is how many alerts are open.
+func (r Repeat) Count() int { return len(r.Open) }
+
+// Shown are the alerts that the message lists.
+func (r Repeat) Shown() []OpenAlert { return r.Open[:min(len(r.Open), mostOpen)] }
+
+// More is how many it leaves out.
+func (r Repeat) More() int { return len(r.Open) - len(r.Shown()) }
 
 // Kind says which message it is.
 func (SecurityAlert) Kind() rollout.MessageKind { return rollout.MessageAlert }

@@ -222,6 +222,7 @@ var allowedLinks = []string{
 	"https://meet.contoso.com/second-step",
 	"https://video.contoso.com/second-step",
 	"https://intranet.contoso.com/break-glass",
+	"https://hooks.contoso.com/ack/1.invented.token",
 }
 
 // No link but the listed ones, and nothing that is fetched when the mail is

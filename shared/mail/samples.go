@@ -26,21 +26,36 @@ func Samples() []Data {
 	}
 	notice := Notice{Organization: "Contoso", Tenant: "contoso.onmicrosoft.com", Zone: london}
 	signIn := SecurityAlert{
-		Notice: notice, Account: "Emergency account 1", UserPrincipalName: "emergency1@contoso.onmicrosoft.com",
+		Notice: notice, ID: "signin-66ea54eb-6301-4ee5-be62-ff5a759b0100",
+		Account: "Emergency account 1", UserPrincipalName: "emergency1@contoso.onmicrosoft.com",
 		OccurredAt: deadline.At(3, 12, london), SeenAt: deadline.At(3, 16, london),
 		SignIn: &SignIn{
 			ID: "66ea54eb-6301-4ee5-be62-ff5a759b0100", App: "Azure Portal", Client: "Browser",
 			Address: "203.0.113.20", Place: "Leeds, GB", Succeeded: true, Result: "signed in",
 		},
 		Custodian: "Chief Operating Officer", Plan: "https://intranet.contoso.com/break-glass",
+		AckLink: "https://hooks.contoso.com/ack/1.invented.token", Table: "sallyport-Table",
 	}
-	failed, drill, changed := signIn, signIn, signIn
+	failed, drill, changed, fired, update := signIn, signIn, signIn, signIn, signIn
 	failed.SignIn = &SignIn{
 		ID: "0b4c2a70-5f55-4a0d-9d8a-2b1f6f7a0200", App: "Microsoft Graph Command Line Tools", Client: "Mobile Apps and Desktop clients",
 		Address: "198.51.100.7", Code: 50126, Result: "wrong user name or password",
 	}
 	drill.Drill = &OpenDrill{Opened: deadline.At(3, 0, london), Closes: deadline.At(15, 0, london)}
+	failed.Lately = rollout.Lately{SignIns: 41, Succeeded: 1, Tampered: 2}
 	changed.SignIn, changed.What = nil, "The FIDO2 security key was removed by admin@contoso.com"
+	fired.SignIn, fired.What, fired.Fired, fired.Plan = nil, "Azure Monitor saw a sign-in; the log's row is not here yet.", true, ""
+	update.Update, update.AckLink = true, ""
+	open := OpenAlert{At: deadline.At(3, 12, london), Account: "Emergency account 1", What: "signed in"}
+	call := SecurityAlert{
+		Notice: notice, ID: "repeat-20270112T031600.000000", Repeat: &Repeat{Contact: "Duty manager", Open: []OpenAlert{open}},
+		Plan: signIn.Plan, AckLink: signIn.AckLink,
+	}
+	again := call
+	again.Repeat = &Repeat{Open: []OpenAlert{{At: deadline.At(3, 40, london), Account: "Emergency account 2", What: "sign-in failed: wrong user name or password", Drill: true}}}
+	for range mostOpen {
+		again.Repeat.Open = append(again.Repeat.Open, open)
+	}
 
 	return []Data{
 		Announcement{
@@ -104,7 +119,7 @@ func Samples() []Data {
 			},
 			Counts: []Count{{"announcements", 127}, {"reminders", 143}, {"people locked out and helped", 3}, {"days on hold", 1}},
 		},
-		signIn, failed, drill, changed,
+		signIn, failed, drill, changed, fired, update, call, again,
 	}
 }
 

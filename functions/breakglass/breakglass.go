@@ -1,13 +1,15 @@
 // Package breakglass watches the emergency accounts. Every five minutes it reads
 // their sign-ins, and at once when webhook says that one was touched; each
-// sign-in, successful or failed, raises one alert, whichever way saw it first.
-// It also sees to the quarterly drills: invites, opens, and closes them with evidence.
+// sign-in, successful or failed, raises one alert, whichever way saw it first,
+// and people are called again until one of them acknowledges it. It also sees to
+// the quarterly drills: invites, opens, and closes them with evidence.
 package breakglass
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -32,7 +34,7 @@ type Table interface {
 	Account(ctx context.Context, t rollout.TenantID, id string) (rollout.Account, error)
 	Alerts(ctx context.Context, t rollout.TenantID) ([]rollout.Alert, error)
 	ClaimAlert(ctx context.Context, t rollout.TenantID, a rollout.Alert) error
-	PutAlert(ctx context.Context, t rollout.TenantID, a rollout.Alert) error
+	AckTable
 	Drills(ctx context.Context, t rollout.TenantID) ([]rollout.Drill, error)
 	PutDrill(ctx context.Context, t rollout.TenantID, d rollout.Drill) error
 	Runs(ctx context.Context, t rollout.TenantID) ([]store.Run, error)
@@ -52,7 +54,15 @@ type Warning struct {
 	Account rollout.Account // as the last audit saw it; only its id if it did not
 	Alert   rollout.Alert
 	Drill   *rollout.Drill // open at the moment of the sign-in
-	Now     time.Time
+	Lately  rollout.Lately // what else happened to the account
+	// Fired is the alert of Azure Monitor that has left for this very sign-in.
+	Fired *rollout.Alert
+	// Of a repetition: what is not acknowledged, the newest first, and what people
+	// call its accounts.
+	Open  []rollout.Alert
+	Names map[string]string
+	Links Links
+	Now   time.Time
 }
 
 // Breakglass watches the emergency accounts of tenants.
@@ -61,7 +71,10 @@ type Breakglass struct {
 	Table    Table
 	Outbox   outbox.Outbox
 	Channels []Channel
+	Links    Links
 	Log      *slog.Logger
+	// Metrics takes CloudWatch's embedded metric lines; nil: nobody counts.
+	Metrics io.Writer
 }
 
 // Run looks after one tenant's emergency accounts. Its parts do not wait for one
@@ -73,6 +86,7 @@ func (b Breakglass) Run(ctx context.Context, t rollout.TenantID, now time.Time, 
 	}
 	failed := w.signIns(ctx, "poll", sum)
 	complete := failed == nil
+	failed = errors.Join(failed, w.repeat(ctx, sum))
 	failed = errors.Join(failed, w.closeDrills(ctx, sum))
 	return errors.Join(failed, w.planDrills(ctx, complete, sum))
 }
@@ -84,17 +98,17 @@ func (b Breakglass) Look(ctx context.Context, t rollout.TenantID, e touch.Event,
 	if err != nil {
 		return err
 	}
+	switch {
+	case e.Source == touch.SourceAck:
+		return w.acknowledged(ctx, e, sum)
+	case e.Source == touch.SourceAzureMonitor && e.Condition == touch.ConditionFired:
+		return w.fired(ctx, e, sum)
+	}
 	var failed error
 	if e.Source == touch.SourceNotification && w.cfg.IsEmergency(e.Account) {
 		failed = w.tampering(ctx, e.Account)
 	}
-	failed = errors.Join(failed, w.signIns(ctx, e.Source, sum))
-	if e.Source == touch.SourceAzureMonitor && e.Condition == touch.ConditionFired {
-		seen := len(w.alerts)
-		failed = errors.Join(failed, w.monitorFired(ctx, e))
-		failed = errors.Join(failed, w.deliver(ctx, seen, sum))
-	}
-	return failed
+	return errors.Join(failed, w.signIns(ctx, e.Source, sum))
 }
 
 type watch struct {

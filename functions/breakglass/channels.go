@@ -2,18 +2,20 @@ package breakglass
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
-	"sallyport/shared/graph"
 	"sallyport/shared/mail"
 	"sallyport/shared/rollout"
 )
 
-// Email sends alerts to the addresses under alerts.email, at once and not
-// through the mail queue.
+// Email sends alerts to the addresses under alerts.email, or to the contact whose
+// turn it is, at once and not through the mail queue.
 type Email struct {
 	Renderer *mail.Renderer
 	Sender   mail.Sender
@@ -21,6 +23,14 @@ type Email struct {
 
 // Name implements Channel.
 func (Email) Name() string { return "email" }
+
+// Route leaves mail out where nobody has an address.
+func (c Email) Route(w Warning) []Channel {
+	if emails, _ := w.recipients(); len(emails) == 0 {
+		return nil
+	}
+	return []Channel{c}
+}
 
 // Alert implements Channel.
 func (c Email) Alert(ctx context.Context, w Warning) error {
@@ -38,21 +48,30 @@ func (c Email) Alert(ctx context.Context, w Warning) error {
 	return nil
 }
 
-// address puts the alert into one envelope to everybody under alerts.email.
+// address puts the alert into one envelope to everybody whom it goes to. The two
+// alerts of a pair stand in one thread.
 func address(w Warning, content mail.Content) (mail.Envelope, error) {
 	from, err := mail.ParseAddress(w.Config.Communication.From)
 	if err != nil {
 		return mail.Envelope{}, fmt.Errorf("communication.from in rollout.yaml: %w", err)
 	}
+	emails, _ := w.recipients()
 	var to []mail.Address
-	for _, email := range w.Config.Alerts.Email {
+	for _, email := range emails {
 		a, err := mail.ParseAddress(email)
 		if err != nil {
-			return mail.Envelope{}, fmt.Errorf("alerts.email in rollout.yaml: %w", err)
+			return mail.Envelope{}, fmt.Errorf("an address under alerts in rollout.yaml: %w", err)
 		}
 		to = append(to, a)
 	}
-	raw, err := mail.Compose(mail.Header{From: from, To: to, ReplyTo: from, MessageID: w.Alert.ID, Date: w.Now}, content)
+	header := mail.Header{From: from, To: to, ReplyTo: from, MessageID: w.Alert.ID, Date: w.Now}
+	switch {
+	case w.Fired != nil:
+		header.Thread = w.Fired.ID
+	case w.Alert.Kind == rollout.AlertMonitor:
+		header.Thread = w.Alert.ID
+	}
+	raw, err := mail.Compose(header, content)
 	if err != nil {
 		return mail.Envelope{}, err
 	}
@@ -61,15 +80,27 @@ func address(w Warning, content mail.Content) (mail.Envelope, error) {
 
 func securityAlert(w Warning) mail.SecurityAlert {
 	a := mail.SecurityAlert{
-		Notice:            mail.Notice{Organization: mail.Name(w.Audit.Organization.DisplayName), Tenant: w.Config.Tenant, Zone: w.Config.Location()},
-		Account:           mail.Name(w.Account.DisplayName),
-		UserPrincipalName: mail.Line(w.Account.UserPrincipalName),
-		OccurredAt:        w.Alert.OccurredAt, SeenAt: w.Alert.SeenAt,
-		What: mail.Line(w.Alert.Text), Plan: w.Config.IncidentResponsePlan,
+		Notice: mail.Notice{Organization: mail.Name(w.Audit.Organization.DisplayName), Tenant: w.Config.Tenant, Zone: w.Config.Location()},
+		ID:     mail.Line(w.Alert.ID), Plan: w.Config.IncidentResponsePlan, AckLink: w.ackLink(), Table: mail.Line(w.Links.Table),
 	}
-	if a.Account == "" {
-		a.Account = mail.Name(w.Account.ID)
+	if a.Organization == "" {
+		a.Organization = mail.Name(w.Config.Tenant)
 	}
+	if w.Alert.Kind == rollout.AlertRepetition {
+		a.Repeat = &mail.Repeat{}
+		if c, one := w.contact(); one {
+			a.Repeat.Contact = mail.Name(c.Name)
+		}
+		for _, open := range w.Open {
+			a.Repeat.Open = append(a.Repeat.Open, mail.OpenAlert{
+				At: open.OccurredAt, Account: mail.Name(w.name(open.Account)), What: mail.Line(whatHappened(open)), Drill: open.Drill != "",
+			})
+		}
+		return a
+	}
+	a.Account, a.UserPrincipalName = mail.Name(w.account()), mail.Line(w.Account.UserPrincipalName)
+	a.OccurredAt, a.SeenAt, a.What, a.Lately = w.Alert.OccurredAt, w.Alert.SeenAt, mail.Line(w.Alert.Text), w.Lately
+	a.Fired, a.Update = w.Alert.Kind == rollout.AlertMonitor, w.Fired != nil
 	for _, e := range w.Config.EmergencyAccounts {
 		if e.ID == w.Alert.Account {
 			a.Custodian = mail.Name(e.Custodian)
@@ -79,51 +110,44 @@ func securityAlert(w Warning) mail.SecurityAlert {
 		a.Drill = &mail.OpenDrill{Opened: w.Drill.OpenedAt, Closes: w.Drill.ClosesAt}
 	}
 	if row := w.Alert.SignIn; row.ID != "" {
-		place := row.City
-		if row.Country != "" {
-			place = fmt.Sprintf("%s %s", row.City, row.Country)
-		}
 		a.SignIn = &mail.SignIn{
 			ID: mail.Line(row.ID), App: mail.Line(row.AppDisplayName), Client: mail.Line(row.ClientAppUsed),
-			Address: mail.Line(row.IPAddress), Place: mail.Line(place),
+			Address: mail.Line(row.IPAddress), Place: mail.Line(place(row)),
 			Succeeded: row.ErrorCode == 0, Code: row.ErrorCode, Result: mail.Line(resultInWords(row)),
 		}
 	}
 	return a
 }
 
-func resultInWords(row rollout.SignIn) string {
-	switch row.ErrorCode {
-	case 0:
-		return "signed in"
-	case graph.ErrorCodeMissing:
-		return "how it ended is not known"
-	}
-	if cause, _, ok := rollout.Cause(row.ErrorCode, rollout.LegacyClient(row.ClientAppUsed)); ok {
-		return cause
-	}
-	if row.FailureReason != "" {
-		return row.FailureReason
-	}
-	return "failed"
+// publisher is Amazon SNS.
+type publisher interface {
+	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// SNS publishes alerts to a topic: SMS, a pager, whatever subscribes. It says
-// what happened in one short text without an address.
+// SNS publishes alerts to the stack's topic: a pager, whatever subscribes.
 type SNS struct {
-	Client interface {
-		Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
-	}
+	Client   publisher
 	TopicARN string
 }
 
 // Name implements Channel.
 func (SNS) Name() string { return "sns" }
 
+// Wakes says that the topic rings: whoever subscribes is called.
+func (SNS) Wakes() bool { return true }
+
+// Route leaves the topic out of a call to one contact.
+func (c SNS) Route(w Warning) []Channel {
+	if _, one := w.contact(); one {
+		return nil
+	}
+	return []Channel{c}
+}
+
 // Alert implements Channel.
 func (c SNS) Alert(ctx context.Context, w Warning) error {
 	_, err := c.Client.Publish(ctx, &sns.PublishInput{
-		TopicArn: aws.String(c.TopicARN), Subject: aws.String("Emergency account used or touched"), Message: aws.String(shortText(w)),
+		TopicArn: aws.String(c.TopicARN), Subject: aws.String("Emergency account used or touched"), Message: aws.String(shortText(w, 1400)),
 	})
 	if err != nil {
 		return fmt.Errorf("publish the alert: %w", err)
@@ -131,15 +155,46 @@ func (c SNS) Alert(ctx context.Context, w Warning) error {
 	return nil
 }
 
-func shortText(w Warning) string {
-	what := w.Alert.Text
-	if w.Alert.SignIn.ID != "" {
-		what = "Sign-in: " + resultInWords(w.Alert.SignIn) + "."
+// SMS sends alerts as text messages to the numbers under alerts.sms, or to the
+// contact whose turn it is: one by one, so that a number that does not work stops
+// no other.
+type SMS struct {
+	Client publisher
+	number string
+}
+
+// Name implements Channel. It tells numbers apart and shows none: names go into
+// logs.
+func (c SMS) Name() string {
+	sum := sha256.Sum256([]byte(c.number))
+	return "sms/" + hex.EncodeToString(sum[:4])
+}
+
+// Wakes says that a text message rings.
+func (SMS) Wakes() bool { return true }
+
+// Route makes one channel for each number.
+func (c SMS) Route(w Warning) []Channel {
+	_, numbers := w.recipients()
+	var all []Channel
+	for _, number := range numbers {
+		all = append(all, SMS{Client: c.Client, number: number})
 	}
-	drill := ""
-	if w.Drill != nil {
-		drill = " A drill is open."
+	return all
+}
+
+// Alert implements Channel. Transactional messages are those that SNS delivers
+// with the highest reliability.
+// Source: https://docs.aws.amazon.com/sns/latest/dg/sms_publish-to-phone.html
+func (c SMS) Alert(ctx context.Context, w Warning) error {
+	_, err := c.Client.Publish(ctx, &sns.PublishInput{
+		PhoneNumber: aws.String(c.number), Message: aws.String(shortText(w, mostSMS)),
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			"AWS.SNS.SMS.SMSType": {DataType: aws.String("String"), StringValue: aws.String("Transactional")},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("send a text message: %w", err)
 	}
-	return fmt.Sprintf("Sallyport, tenant %s: emergency account %s at %s. %s%s Plan: %s",
-		w.Config.Tenant, w.Alert.Account, w.Alert.OccurredAt.UTC().Format("2006-01-02 15:04 UTC"), what, drill, w.Config.IncidentResponsePlan)
+	return nil
 }

@@ -79,10 +79,18 @@ func (h Handler) one(ctx context.Context, body string, now time.Time) error {
 	return failed
 }
 
-// tenants are those an event concerns: the subscription's, or every tenant that
+// tenants are those an event concerns: the subscription's, the one that a signed
+// link names, or every tenant that
 // has one of the accounts as an emergency account. An alert that names no account
 // may be about any: all look.
 func (h Handler) tenants(ctx context.Context, e touch.Event) ([]rollout.TenantID, error) {
+	if e.Source == touch.SourceAck {
+		t := rollout.TenantID(e.Tenant)
+		if _, err := h.Registry.Config(ctx, t); errors.Is(err, store.ErrNotFound) {
+			return nil, nil // a tenant that is no longer looked after
+		}
+		return []rollout.TenantID{t}, nil
+	}
 	if e.SubscriptionID != "" {
 		t, err := h.Registry.TenantOfSubscription(ctx, e.SubscriptionID)
 		if errors.Is(err, store.ErrNotFound) {

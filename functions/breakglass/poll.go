@@ -45,11 +45,16 @@ func (w *watch) signIns(ctx context.Context, source string, sum *job.Summary) er
 	}
 	failed := w.poll(ctx, g, false, source, sum)
 	failed = errors.Join(failed, w.deliver(ctx, 0, sum))
+	return errors.Join(failed, w.unattended(ctx, g, source, sum))
+}
+
+// unattended reads the sign-ins that clients made on an account's behalf.
+func (w *watch) unattended(ctx context.Context, g Graph, source string, sum *job.Summary) error {
 	if w.blind {
-		return failed
+		return nil
 	}
 	seen := len(w.alerts)
-	failed = errors.Join(failed, w.poll(ctx, g, true, source, sum))
+	failed := w.poll(ctx, g, true, source, sum)
 	return errors.Join(failed, w.deliver(ctx, seen, sum))
 }
 
@@ -99,10 +104,20 @@ func (w *watch) signInAlert(row rollout.SignIn, source string) rollout.Alert {
 }
 
 // claim records an alert once. Whoever claims it first is the one whose alert
-// leaves; anybody may deliver it.
+// leaves; anybody may deliver it. A row that Azure Monitor fired for is joined to
+// that first; if that fails, the alert matters more.
 func (w *watch) claim(ctx context.Context, a rollout.Alert, sum *job.Summary) error {
-	if slices.ContainsFunc(w.alerts, func(known rollout.Alert) bool { return known.ID == a.ID }) {
+	if w.known(a.ID) {
 		return w.seenAgain(ctx, a)
+	}
+	counted := "alerts"
+	switch a.Kind {
+	case rollout.AlertRepetition:
+		counted = "repetitions"
+	case rollout.AlertSignIn:
+		if err := w.join(ctx, &a); err != nil {
+			w.Log.WarnContext(ctx, "an alert is not joined to Azure Monitor's and calls on its own", "alert", a.ID, "error", err)
+		}
 	}
 	err := w.Table.ClaimAlert(ctx, w.cfg.Tenant, a)
 	if errors.Is(err, store.ErrConflict) {
@@ -113,6 +128,6 @@ func (w *watch) claim(ctx context.Context, a rollout.Alert, sum *job.Summary) er
 	}
 	a.Version = 1
 	w.alerts = append(w.alerts, a)
-	sum.Count("alerts", 1)
+	sum.Count(counted, 1)
 	return nil
 }

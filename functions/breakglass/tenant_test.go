@@ -102,7 +102,9 @@ func TestNightOnTheSimulatedTenant(t *testing.T) {
 	}
 	got := map[string]int{}
 	for _, id := range n.email.sent {
-		got[id]++
+		if !strings.HasPrefix(id, "repeat-") { // nobody acknowledges anything in this night
+			got[id]++
+		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("alerts (-want +got):\n%s", diff)

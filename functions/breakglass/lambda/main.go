@@ -48,14 +48,19 @@ func run(ctx context.Context) error {
 	logger := lambdacontext.NewLogger()
 	table := store.New(store.NewDynamo(dynamodb.NewFromConfig(aws), env.TableName))
 	app := graph.App{ClientID: env.GraphClientID, AuthorityHost: env.AuthorityHost}
+	topic := sns.NewFromConfig(aws)
 	clients := graph.NewClients(app, env.GraphEndpoint, graph.STSTokens{Client: sts.NewFromConfig(aws)}, job.Wall{}, logger)
 	handler := breakglass.Handler{Registry: table, Now: time.Now, Runner: job.New(table, logger, 4*time.Minute), Breakglass: breakglass.Breakglass{
 		Graph: func(ctx context.Context, t rollout.TenantID) (breakglass.Graph, error) { return clients.For(ctx, t) },
 		Table: table, Log: logger, Outbox: outbox.Outbox{Table: table, Queue: outbox.SQS{Client: sqs.NewFromConfig(aws), URL: env.MailQueueURL}},
 		Channels: []breakglass.Channel{
 			breakglass.Email{Renderer: renderer, Sender: mail.NewSES(ses.NewFromConfig(aws), env.SESConfigurationSet)},
-			breakglass.SNS{Client: sns.NewFromConfig(aws), TopicARN: env.AlertTopicARN},
+			breakglass.SNS{Client: topic, TopicARN: env.AlertTopicARN},
+			breakglass.SMS{Client: topic},
+			breakglass.Outgoing{Client: breakglass.PublicClient()},
 		},
+		Links:   breakglass.Links{URL: env.AckURL, Secret: env.AckSecret.AckSecret.Reveal(), Table: env.TableName},
+		Metrics: os.Stdout,
 	}}
 	lambda.Start(handler.Handle)
 	return nil

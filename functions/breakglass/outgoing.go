@@ -108,7 +108,7 @@ var errNotPublic = errors.New("the address is not a public one, and alerts leave
 func PublicClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 2 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
-		if err != nil || !public(at.Addr()) {
+		if err != nil || !Public(at.Addr()) {
 			return errNotPublic
 		}
 		return nil
@@ -135,7 +135,8 @@ func notPublic() []netip.Prefix {
 	return all
 }
 
-func public(addr netip.Addr) bool {
+// Public reports whether alerts may leave for the address.
+func Public(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
 		return false

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// door: the three routes that webhook answers and no other, throttled, and a log
-// that does not write down the secret in the path.
+// door: the routes that webhook answers and no other, throttled, and a log
+// that does not write down a secret in the path.
 func (s stack) door(t *testing.T) {
 	var routes []string
 	for _, api := range s.of(t, "AWS::ApiGatewayV2::Api") {
@@ -23,7 +23,7 @@ func (s stack) door(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"POST /alerts", "POST /alerts/{secret}", "POST /notifications"}, routes); diff != "" {
+	if diff := cmp.Diff([]string{"GET /ack/{token}", "POST /ack/{token}", "POST /alerts", "POST /alerts/{secret}", "POST /notifications"}, routes); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)
 	}
 	for id, stage := range s.of(t, "AWS::ApiGatewayV2::Stage") {

@@ -96,7 +96,7 @@ func kindOf(t *testing.T, name string, text []byte) string {
 	case keys["routeKey"] != nil:
 		var event events.APIGatewayV2HTTPRequest
 		strictly(t, name, text, &event)
-		if !slices.Contains([]string{"POST /notifications", "POST /alerts/{secret}", "POST /alerts"}, event.RouteKey) {
+		if !slices.Contains([]string{"POST /notifications", "POST /alerts/{secret}", "POST /alerts", "GET /ack/{token}", "POST /ack/{token}"}, event.RouteKey) {
 			t.Errorf("%s came by a route that does not exist: %s", name, event.RouteKey)
 		}
 		return "http"

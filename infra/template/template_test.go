@@ -28,6 +28,7 @@ func TestTemplate(t *testing.T) {
 	t.Run("schedules", s.schedules)
 	t.Run("table", s.table)
 	t.Run("events", s.events)
+	t.Run("alarms", s.alarms)
 }
 
 // TestValid asks AWS's own checkers.

@@ -113,6 +113,7 @@ func (w *world) samples(t *testing.T) {
 	statuses := map[string]int{
 		"webhook-handshake.json": 200, "webhook-change.json": 202, "webhook-lifecycle.json": 202, "webhook-foreign.json": 401,
 		"webhook-alert-fired.json": 202, "webhook-alert-resolved.json": 202, "webhook-alert-secure.json": 401, // its token has lapsed
+		"webhook-ack-page.json": 404, "webhook-ack.json": 404, // nobody signed them
 	}
 	back := map[string]int{"notify-mail.json": 2}
 	covered := map[string]bool{}

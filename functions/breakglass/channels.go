@@ -93,7 +93,7 @@ func securityAlert(w Warning) mail.SecurityAlert {
 		}
 		for _, open := range w.Open {
 			a.Repeat.Open = append(a.Repeat.Open, mail.OpenAlert{
-				At: open.OccurredAt, Account: mail.Name(w.name(open.Account)), What: mail.Line(whatHappened(open)), Drill: open.Drill != "",
+				At: open.OccurredAt, Account: mail.Name(w.name(open.Account)), What: mail.Line(WhatHappened(open)), Drill: open.Drill != "",
 			})
 		}
 		return a

@@ -181,7 +181,7 @@ func facts(w Warning) []fact {
 	if w.Alert.Kind == rollout.AlertRepetition {
 		all := []fact{{"Not acknowledged", fmt.Sprint(len(w.Open))}}
 		for _, open := range w.Open[:min(len(w.Open), 5)] {
-			all = append(all, fact{w.moment(open.OccurredAt), w.name(open.Account) + " " + whatHappened(open)})
+			all = append(all, fact{w.moment(open.OccurredAt), w.name(open.Account) + " " + WhatHappened(open)})
 		}
 		return all
 	}

@@ -73,11 +73,11 @@ func (w Warning) account() string {
 func (w Warning) headline() string {
 	if w.Alert.Kind == rollout.AlertRepetition {
 		if len(w.Open) == 1 {
-			return fmt.Sprintf("Nobody has acknowledged an alert: %s %s.", w.name(w.Open[0].Account), whatHappened(w.Open[0]))
+			return fmt.Sprintf("Nobody has acknowledged an alert: %s %s.", w.name(w.Open[0].Account), WhatHappened(w.Open[0]))
 		}
-		return fmt.Sprintf("Nobody has acknowledged %d alerts. The newest: %s %s.", len(w.Open), w.name(w.Open[0].Account), whatHappened(w.Open[0]))
+		return fmt.Sprintf("Nobody has acknowledged %d alerts. The newest: %s %s.", len(w.Open), w.name(w.Open[0].Account), WhatHappened(w.Open[0]))
 	}
-	return fmt.Sprintf("%s %s.", w.account(), whatHappened(w.Alert))
+	return fmt.Sprintf("%s %s.", w.account(), WhatHappened(w.Alert))
 }
 
 func (w Warning) name(account string) string {
@@ -87,8 +87,8 @@ func (w Warning) name(account string) string {
 	return account
 }
 
-// whatHappened goes on with the account's name.
-func whatHappened(a rollout.Alert) string {
+// WhatHappened goes on with the account's name.
+func WhatHappened(a rollout.Alert) string {
 	switch {
 	case a.Kind == rollout.AlertMonitor:
 		return "was used, says Azure Monitor; the log has no row yet"

@@ -36,6 +36,8 @@ func verbs() []verb {
 		applyVerb(),
 		emergencyCheckVerb(),
 		emergencyDocumentVerb(),
+		alertsListVerb(),
+		alertsAckVerb(),
 	}
 }
 

@@ -31,6 +31,7 @@ type letter struct {
 	Kind rollout.MessageKind
 	To   []string
 	At   time.Time
+	Ack  string // of an alert: the token in its link
 }
 
 // Send implements mail.Sender.
@@ -65,6 +66,9 @@ func (m *mailbox) arrive(e mail.Envelope, kind rollout.MessageKind) {
 		return
 	}
 	l := letter{ID: e.MessageID, Kind: kind, To: e.To, At: w.clock.Now()}
+	if kind == rollout.MessageAlert {
+		l.Ack = ackToken(e.Raw)
+	}
 	m.received = append(m.received, l)
 	m.report(e, map[string]any{"eventType": "Delivery", "delivery": map[string]any{
 		"timestamp": w.clock.Now().Format(time.RFC3339Nano), "recipients": e.To,

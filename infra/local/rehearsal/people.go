@@ -211,6 +211,8 @@ func (p *people) read(l letter) {
 		p.help()
 	case rollout.MessageDrill:
 		w.options.Story.drill(w, l)
+	case rollout.MessageAlert:
+		p.alarmed(l)
 	case rollout.MessageHold:
 		w.options.Story.held(w)
 	}

@@ -150,6 +150,22 @@ func (t Timeline) WriteSummary(out io.Writer, paths Paths) error {
 	return nil
 }
 
+// MedianAlert is the time from a sign-in to its alert that half of them did not
+// pass.
+func (t Timeline) MedianAlert() (time.Duration, bool) {
+	var all []time.Duration
+	for _, a := range t.Alerts {
+		if a.AlertedAt != nil {
+			all = append(all, a.AlertedAt.Sub(a.OccurredAt))
+		}
+	}
+	if len(all) == 0 {
+		return 0, false
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2], true
+}
+
 // SlowestAlert is the longest time from a sign-in to its alert.
 func (t Timeline) SlowestAlert() (time.Duration, bool) {
 	var slowest time.Duration

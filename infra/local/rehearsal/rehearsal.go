@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport/functions/breakglass/touch"
 	"sallyport/infra/local/tenant"
 	"sallyport/shared/archive"
 	"sallyport/shared/mail"
@@ -114,6 +115,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 	w.table, w.truth = store.New(faultyTable{memory, w.faults}), store.New(memory)
 	w.mails = newQueue[outbox.Item]("mail", w.clock, w.agenda, w.faults)
 	w.events = newQueue[string]("feedback", w.clock, w.agenda, w.faults)
+	w.touches = newQueue[touch.Event]("event", w.clock, w.agenda, w.faults)
 	w.witness = newWitness(w)
 	w.people = newPeople(w)
 	w.mailbox = &mailbox{world: w, keep: o.Mailbox, bounces: map[string]bool{}}

@@ -73,6 +73,14 @@ func TestSampleStory(t *testing.T) {
 	if night.OccurredAt.Format("15:04") != "03:07" || night.AlertedAt == nil || night.Drill {
 		t.Errorf("last alert = %+v, want one for 03:07 that is no drill", night)
 	}
+	if night.AckedAt == nil || night.Calls != 1 || night.AckedBy != "by link to Duty manager" {
+		t.Errorf("the night's alert was acknowledged %q after %d calls, want by the first contact who was called", night.AckedBy, night.Calls)
+	}
+	for _, a := range got.Alerts[:len(got.Alerts)-1] {
+		if a.AckedAt == nil || a.Calls != 0 || a.AckedBy != "by link" {
+			t.Errorf("the drill's alert of %s was acknowledged %q after %d calls, want at once", a.OccurredAt, a.AckedBy, a.Calls)
+		}
+	}
 	if len(got.LockOuts) == 0 {
 		t.Error("nobody was locked out: the story has somebody")
 	}

@@ -46,6 +46,7 @@ type report struct {
 	Counted      int
 	Sent         int
 	Slowest      string // minutes; empty without an alert
+	Median       string
 	Wide, Narrow template.HTML
 	Marks        []markLine
 	Points       []pointLine

@@ -146,6 +146,7 @@ func (r *report) messages() {
 
 type alertLine struct {
 	Who, What, When, After, From, App string
+	Acked                             string // how long after the sign-in, by whom, after how many calls
 	Drill, Missing                    bool
 	Width                             int
 }
@@ -154,6 +155,9 @@ func (r *report) alerts() {
 	slowest, found := r.SlowestAlert()
 	if found {
 		r.Slowest = span(slowest)
+	}
+	if median, found := r.MedianAlert(); found {
+		r.Median = span(median)
 	}
 	records := map[string]rollout.Alert{}
 	for _, a := range r.detail.alerts {
@@ -183,6 +187,13 @@ func (r *report) alerts() {
 			if slowest > 0 {
 				line.Width = max(1, int(late*100/slowest))
 			}
+		}
+		line.Acked = "not acknowledged"
+		if a.AckedAt != nil {
+			line.Acked = span(a.AckedAt.Sub(a.OccurredAt)) + ", " + a.AckedBy
+		}
+		if a.Calls > 0 {
+			line.Acked += ", after " + count(a.Calls, "call")
 		}
 		r.AlertLines = append(r.AlertLines, line)
 	}

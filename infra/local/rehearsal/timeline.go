@@ -58,6 +58,9 @@ type AlertLine struct {
 	Drill      bool       `json:"drill"`
 	OccurredAt time.Time  `json:"occurredAt"`
 	AlertedAt  *time.Time `json:"alertedAt"`
+	AckedAt    *time.Time `json:"ackedAt"`
+	AckedBy    string     `json:"ackedBy"`
+	Calls      int        `json:"calls"` // how often somebody was called about it before
 }
 
 // Hold is a time during which a gate held a wave; To is null while it lasts.
@@ -142,7 +145,13 @@ func (w *world) timeline(ctx context.Context) (Timeline, error) {
 	t.waves(w.cfg, d.known)
 	t.holdouts(w.cfg, d)
 	for _, a := range d.alerts {
-		t.Alerts = append(t.Alerts, AlertLine{a.Kind, a.Account, a.SignIn.ID, a.Drill != "", a.OccurredAt, orNull(a.AlertedAt)})
+		if a.Kind == rollout.AlertRepetition {
+			continue
+		}
+		t.Alerts = append(t.Alerts, AlertLine{
+			Kind: a.Kind, Account: a.Account, SignInID: a.SignIn.ID, Drill: a.Drill != "", OccurredAt: a.OccurredAt,
+			AlertedAt: orNull(a.AlertedAt), AckedAt: orNull(a.AckedAt), AckedBy: a.AckedBy, Calls: callsAbout(d.alerts, a),
+		})
 	}
 	slices.SortFunc(t.Alerts, func(a, b AlertLine) int {
 		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), cmp.Compare(a.SignInID, b.SignInID))

@@ -149,6 +149,14 @@ func (v *witness) alerted(id string) {
 	if err != nil {
 		return // only the line is lost: end judges the alerts themselves
 	}
+	if a.Kind == rollout.AlertRepetition {
+		who := "everybody"
+		if a.Contact != "" {
+			who = a.Contact
+		}
+		w.say("nobody has acknowledged %s: %s is called", count(a.Repeats, "alert"), who)
+		return
+	}
 	w.say("ALERT to the security team: %s was used %s ago", w.nameOf(a.Account), span(w.clock.Now().Sub(a.OccurredAt)))
 }
 
@@ -384,6 +392,7 @@ func (v *witness) end(alerts []rollout.Alert) {
 	if !w.tenant.HasSignInLog() {
 		return // without a licence there is nothing that could be watched
 	}
+	v.unanswered(alerts)
 	for _, use := range v.emergency {
 		var found []rollout.Alert
 		for _, a := range alerts {

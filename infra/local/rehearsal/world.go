@@ -14,11 +14,13 @@ import (
 
 	"sallyport/functions/audit"
 	"sallyport/functions/breakglass"
+	"sallyport/functions/breakglass/touch"
 	"sallyport/functions/enforce"
 	"sallyport/functions/feedback"
 	"sallyport/functions/monitor"
 	"sallyport/functions/notify"
 	"sallyport/functions/remind"
+	"sallyport/functions/webhook"
 	"sallyport/infra/local/tenant"
 	"sallyport/shared/archive"
 	"sallyport/shared/graph"
@@ -48,6 +50,7 @@ type world struct {
 	archive archive.Archive
 	mails   *queue[outbox.Item]
 	events  *queue[string] // SES's events, as SNS hands them to SQS
+	touches *queue[touch.Event]
 	mailbox *mailbox
 	people  *people
 	witness *witness
@@ -69,6 +72,7 @@ type functions struct {
 	breakglass breakglass.Handler
 	notify     notify.Handler
 	feedback   feedback.Handler
+	webhook    webhook.Handler
 }
 
 // appCredential gives the tokens of one app registration of the simulated
@@ -132,8 +136,11 @@ func (w *world) coldStart() (*functions, error) {
 	}}
 	f.breakglass = breakglass.Handler{Registry: w.table, Runner: runner(4 * time.Minute), Now: w.clock.Now, Breakglass: breakglass.Breakglass{
 		Table: w.table, Outbox: out, Log: quiet, Graph: func(context.Context, rollout.TenantID) (breakglass.Graph, error) { return reader, nil },
-		Channels: []breakglass.Channel{breakglass.Email{Renderer: w.options.Renderer, Sender: sender}},
+		Channels: []breakglass.Channel{breakglass.Email{Renderer: w.options.Renderer, Sender: sender}}, Links: ackLinks(),
 	}}
+	door := webhook.NewReceiver("", "", nil, touches{w.touches})
+	door.AckSecret = ackSecret
+	f.webhook = webhook.Handler{Receiver: door, Now: w.clock.Now, Log: quiet, Metrics: io.Discard}
 	f.notify = notify.Handler{Now: w.clock.Now, Notify: notify.Notify{Table: w.table, Renderer: w.options.Renderer, Sender: sender, Log: quiet}}
 	f.feedback = feedback.Handler{Now: w.clock.Now, Log: quiet, Feedback: feedback.Feedback{Table: w.table}}
 	return f, nil
@@ -205,6 +212,13 @@ func (w *world) start() {
 		err = w.invoke("notify", func(ctx context.Context, f *functions) error {
 			reply, err = f.notify.Handle(ctx, batch)
 			return err
+		})
+		return reply, err
+	}
+	w.touches.deliver = func(batch events.SQSEvent) (reply events.SQSEventResponse, err error) {
+		err = w.invoke("breakglass", func(ctx context.Context, f *functions) error {
+			reply = f.breakglass.HandleQueue(ctx, batch)
+			return nil
 		})
 		return reply, err
 	}

@@ -93,7 +93,8 @@ func securityAlert(w Warning) mail.SecurityAlert {
 		}
 		for _, open := range w.Open {
 			a.Repeat.Open = append(a.Repeat.Open, mail.OpenAlert{
-				At: open.OccurredAt, Account: mail.Name(w.name(open.Account)), What: mail.Line(WhatHappened(open)), Drill: open.Drill != "",
+				At: open.OccurredAt, Account: mail.Name(w.name(open.Account)), What: mail.Line(WhatHappened(open) + fromWhere(open.SignIn)),
+				Keeper: w.keeper(open.Account), Drill: open.Drill != "",
 			})
 		}
 		return a
@@ -101,11 +102,7 @@ func securityAlert(w Warning) mail.SecurityAlert {
 	a.Account, a.UserPrincipalName = mail.Name(w.account()), mail.Line(w.Account.UserPrincipalName)
 	a.OccurredAt, a.SeenAt, a.What, a.Lately = w.Alert.OccurredAt, w.Alert.SeenAt, mail.Line(w.Alert.Text), w.Lately
 	a.Fired, a.Update = w.Alert.Kind == rollout.AlertMonitor, w.Fired != nil
-	for _, e := range w.Config.EmergencyAccounts {
-		if e.ID == w.Alert.Account {
-			a.Custodian = mail.Name(e.Custodian)
-		}
-	}
+	a.Custodian = w.keeper(w.Alert.Account)
 	if w.Drill != nil {
 		a.Drill = &mail.OpenDrill{Opened: w.Drill.OpenedAt, Closes: w.Drill.ClosesAt}
 	}

@@ -69,6 +69,28 @@ func (w Warning) account() string {
 	return mail.Name(w.Alert.Account).String()
 }
 
+// keeper is who keeps an emergency account's credentials.
+func (w Warning) keeper(account string) mail.Name {
+	for _, e := range w.Config.EmergencyAccounts {
+		if strings.EqualFold(e.ID, account) {
+			return mail.Name(e.Custodian)
+		}
+	}
+	return ""
+}
+
+// fromWhere goes on with where a sign-in came from, and with which app.
+func fromWhere(row rollout.SignIn) string {
+	text := ""
+	if from := strings.TrimSuffix(place(row)+", "+row.IPAddress, ", "); from != "" {
+		text = ", from " + strings.TrimPrefix(from, ", ")
+	}
+	if row.AppDisplayName != "" {
+		text += ", with " + row.AppDisplayName
+	}
+	return text
+}
+
 // headline says in one sentence what happened.
 func (w Warning) headline() string {
 	if w.Alert.Kind == rollout.AlertRepetition {

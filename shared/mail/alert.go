@@ -65,6 +65,7 @@ type OpenAlert struct {
 	At      time.Time
 	Account Name
 	What    Line
+	Keeper  Name // who keeps its credentials; empty: not known
 	Drill   bool
 }
 

@@ -46,7 +46,7 @@ func Samples() []Data {
 	changed.SignIn, changed.What = nil, "The FIDO2 security key was removed by admin@contoso.com"
 	fired.SignIn, fired.What, fired.Fired, fired.Plan = nil, "Azure Monitor saw a sign-in; the log's row is not here yet.", true, ""
 	update.Update, update.AckLink = true, ""
-	open := OpenAlert{At: deadline.At(3, 12, london), Account: "Emergency account 1", What: "signed in"}
+	open := OpenAlert{At: deadline.At(3, 12, london), Account: "Emergency account 1", What: "signed in, from Leeds, GB, 203.0.113.20, with Azure Portal", Keeper: "Chief Operating Officer"}
 	call := SecurityAlert{
 		Notice: notice, ID: "repeat-20270112T031600.000000", Repeat: &Repeat{Contact: "Duty manager", Open: []OpenAlert{open}},
 		Plan: signIn.Plan, AckLink: signIn.AckLink,

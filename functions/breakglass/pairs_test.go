@@ -242,19 +242,22 @@ func (c timed) Alert(ctx context.Context, w breakglass.Warning) error {
 	return c.channel.Alert(ctx, w)
 }
 
-// One channel that hangs delays no other.
+// Channels that hang delay no other, and the run no longer than a moment.
 func TestChannelThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newBench(t)
 		begun := time.Now()
 		left := time.Duration(-1)
-		n.b.Channels = []breakglass.Channel{hanging{n.sns}, timed{n.email, func() { left = time.Since(begun) }}}
+		n.b.Channels = []breakglass.Channel{hanging{n.sns}, hanging{&channel{name: "pager"}}, timed{n.email, func() { left = time.Since(begun) }}}
 		n.directory.rows = []rollout.SignIn{row("s1", one, night, 0)}
 		if err := n.poll(night.Add(5 * time.Minute)); err == nil {
 			t.Error("no error for the channel that hangs")
 		}
 		if left < 0 || left > 5*time.Second {
 			t.Errorf("the other channel was tried after %s", left)
+		}
+		if took := time.Since(begun); took > 15*time.Second {
+			t.Errorf("the run hung with it for %s", took)
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package acklink_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -65,7 +67,8 @@ func TestRefused(t *testing.T) {
 		"another version":       {secret, "2." + parts[1] + "." + parts[2], now, acklink.ErrForged},
 		"one letter changed":    {secret, flip(good, len(parts[0])+3), now, acklink.ErrForged},
 		"signature changed":     {secret, flip(good, len(good)-5), now, acklink.ErrForged},
-		"the same bits, spelt":  {secret, good[:len(good)-1] + "_", now, acklink.ErrForged},
+		"the same bits, spelt":  {secret, good[:len(good)-1] + respelt(good[len(good)-1]), now, acklink.ErrForged},
+		"signed with nothing":   {"", unsigned(parts[0] + "." + parts[1]), now, acklink.ErrForged},
 		"padded":                {secret, good + "==", now, acklink.ErrForged},
 		"endless":               {secret, good + strings.Repeat("A", 5000), now, acklink.ErrForged},
 		"the moment it expires": {secret, good, claim.Expires, acklink.ErrExpired},
@@ -85,6 +88,19 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: signed as %s", name, token)
 		}
 	}
+}
+
+// respelt is another letter of base64 for the two bits that the last one holds.
+func respelt(last byte) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(letters[strings.IndexByte(letters, last)+1])
+}
+
+// unsigned is what anybody can sign where no secret is set.
+func unsigned(payload string) string {
+	h := hmac.New(sha256.New, nil)
+	h.Write([]byte("sallyport acknowledgement " + payload))
+	return payload + "." + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
 // FuzzVerify: nothing is good that was not signed with the secret, and what was

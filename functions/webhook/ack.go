@@ -50,30 +50,30 @@ func (h *Handler) acknowledge(ctx context.Context, req events.APIGatewayV2HTTPRe
 	switch {
 	case errors.Is(err, acklink.ErrExpired):
 		h.count("WebhookRefused", 1, http.StatusGone, err, now)
-		page.Title, page.Text = "This link is too old", []string{"A link works for seven days.",
-			"Use the link in the newest message about the alert, or run: sallyport alerts list"}
+		page.Title = "This link is too old"
+		page.Text = []string{"A link works for seven days.", "Use the link in the newest message about the alert, or run: sallyport alerts list"}
 		return h.page(ctx, http.StatusGone, page)
 	case err != nil:
 		h.count("WebhookRefused", 1, http.StatusNotFound, err, now)
-		page.Title, page.Text = "This link does not work", []string{"It may have been cut off on its way.",
-			"Copy the whole link from the message, or run: sallyport alerts list"}
+		page.Title = "This link does not work"
+		page.Text = []string{"It may have been cut off on its way.", "Copy the whole link from the message, or run: sallyport alerts list"}
 		return h.page(ctx, http.StatusNotFound, page)
 	case req.RouteKey == routeAckPage:
-		page.Title, page.Ask, page.Text = "Are you looking after this alert?", true, []string{
-			"Acknowledge it, and nobody else is called about it.", "Do it only if you know what happened, or are finding out right now."}
+		page.Title, page.Ask = "Are you looking after this alert?", true
+		page.Text = []string{"Acknowledge it, and nobody else is called about it.", "Do it only if you know what happened, or are finding out right now."}
 		return h.page(ctx, http.StatusOK, page)
 	}
 	err = h.Receiver.queue.Send(ctx, []touch.Event{{Source: touch.SourceAck, ReceivedAt: now, Tenant: claim.Tenant, AlertID: claim.Alert}})
 	if err != nil {
 		h.count("WebhookQueueRefused", 1, http.StatusServiceUnavailable, nil, now)
 		h.Log.ErrorContext(ctx, "acknowledgement not queued", "alert", claim.Alert, "error", fmt.Errorf("%w an acknowledgement: %w", ErrQueue, err))
-		page.Title, page.Text = "Not acknowledged yet", []string{"Something on our side did not work. Go back and press the button again.",
-			"If it still does not work, run: sallyport alerts ack " + claim.Alert}
+		page.Title = "Not acknowledged yet"
+		page.Text = []string{"Something on our side did not work. Go back and press the button again.", "If it still does not work, run: sallyport alerts ack " + claim.Alert}
 		return h.page(ctx, http.StatusServiceUnavailable, page)
 	}
 	h.Log.InfoContext(ctx, "acknowledgement queued", "tenant", claim.Tenant, "alert", claim.Alert)
-	page.Title, page.Text = "Acknowledged", []string{"Nobody else is called about this alert.",
-		"Now follow your incident response plan, unless you know that all is well. The alert's mail links to it."}
+	page.Title = "Acknowledged"
+	page.Text = []string{"Nobody else is called about this alert.", "Now follow your incident response plan, unless you know that all is well. The alert's mail links to it."}
 	return h.page(ctx, http.StatusOK, page)
 }
 

@@ -44,8 +44,8 @@ func small() Timeline {
 		},
 		Messages: map[rollout.MessageKind]int{rollout.MessageAnnouncement: 200, rollout.MessageReminder: 50, "strange": 1},
 		Alerts: []AlertLine{
-			{Kind: rollout.AlertSignIn, Account: key, SignInID: "s1", Drill: true, OccurredAt: *at(0, 0), AlertedAt: at(0, 4)},
-			{Kind: rollout.AlertSignIn, Account: key, SignInID: "s2", OccurredAt: *at(1, 0), AlertedAt: at(1, 8)},
+			{Kind: rollout.AlertSignIn, Account: key, SignInID: "s1", Drill: true, OccurredAt: *at(0, 0), AlertedAt: at(0, 4), AckedAt: at(0, 9), AckedBy: "by link"},
+			{Kind: rollout.AlertSignIn, Account: key, SignInID: "s2", OccurredAt: *at(1, 0), AlertedAt: at(1, 8), AckedAt: at(1, 41), AckedBy: "by link to <b>Ana</b>", Calls: 2},
 			{Kind: rollout.AlertSignIn, Account: key, SignInID: "s3", OccurredAt: *at(2, 0)},
 		},
 		Holds: []Hold{
@@ -167,7 +167,7 @@ func TestReportSays(t *testing.T) {
 		"holds":    {"Wave everyone, held for 24 hours", `still missing: =HYPERLINK(`, "coverage Is enough of the wave capable? No.", "Wave stores, still held", "never", "All 16 gates"},
 		"messages": {"251 in all", "announcement to each person who has to act 200", "strange 1"},
 		"drills":   {"Emergency One COO", "passed Mon 5 Oct, 11:01 4 minutes azureMonitor, poll not said by the log", "Head of <i>Finance</i>", "failed nobody signed in - - -", "not over"},
-		"alerts":   {"The slowest left 8 minutes after", "Emergency One sign-in drill Mon 5 Oct, 11:00 4 minutes", "no drill", "no alert"},
+		"alerts":   {"The slowest left 8 minutes after the sign-in, half of them within 4 minutes", "Emergency One sign-in drill Mon 5 Oct, 11:00 4 minutes 9 minutes, by link", "41 minutes, by link to <b>Ana</b>, after 2 calls", "no drill", "no alert", "not acknowledged"},
 		"lockouts": {"<script>alert(1)</script> not registered and stopped Wed 7 Oct, 11:00 Wed 7 Oct, 12:30 signed in 90 minutes", "still open"},
 		"holdouts": {`=HYPERLINK("http://example.com")" onload="x`},
 		"classes":  {"member 2 2 1", "emergency account outside every policy on purpose; each use raises an alert 1 no"},

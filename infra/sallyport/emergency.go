@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -129,7 +128,7 @@ func (e *emergencyCheck) run(ctx context.Context, s session) error {
 	if err != nil {
 		return err
 	}
-	seen, err := readEmergency(ctx, client, cfg)
+	seen, err := client.Emergency(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -170,112 +169,4 @@ func (e *emergencyCheck) chosen(s session) (rollout.Config, error) {
 		}
 	}
 	return cfg, nil
-}
-
-// emergencySeen is all that a proof is made of.
-type emergencySeen struct {
-	organization rollout.Organization
-	facts        []rollout.EmergencyFacts
-	assignments  []rollout.RoleAssignment
-	policies     []rollout.Policy
-	groups       map[string]rollout.Group
-}
-
-// readEmergency reads it. An account that cannot be read is named in its facts;
-// a listing that cannot be read to its end is an error: nothing is proven by half
-// of it.
-func readEmergency(ctx context.Context, client *graph.Client, cfg rollout.Config) (emergencySeen, error) {
-	var seen emergencySeen
-	var err error
-	if seen.organization, err = client.Organization(ctx); err != nil {
-		return seen, fmt.Errorf("read the organization: %w", err)
-	}
-	if initial := rollout.TenantID(strings.ToLower(seen.organization.InitialDomain)); cfg.Tenant != "" && initial != cfg.Tenant {
-		return seen, fmt.Errorf("the file is for %s, but what was read is %s: choose the one that belongs to the other", cfg.Tenant, initial)
-	}
-	plans, err := client.Plans(ctx)
-	if err != nil {
-		return seen, fmt.Errorf("read the licences: %w", err)
-	}
-	// Without a licence there are none; with one, a refusal is no answer.
-	premium := rollout.HoldsPlan(plans, rollout.PlanEntraP1, rollout.PlanEntraP2)
-	if seen.policies, err = client.Policies(ctx); err != nil && (premium || !errors.Is(err, graph.ErrNoLicence)) {
-		return seen, fmt.Errorf("read the Conditional Access policies: %w", err)
-	}
-	if seen.assignments, err = client.RoleAssignments(ctx, rollout.HoldsPlan(plans, rollout.PlanEntraP2)); err != nil {
-		return seen, fmt.Errorf("read the role assignments: %w", err)
-	}
-	if seen.groups, err = client.Groups(ctx, namedIn(seen, cfg)); err != nil {
-		return seen, fmt.Errorf("open the groups that policies and roles name: %w", err)
-	}
-	ids := []string{}
-	for _, e := range cfg.EmergencyAccounts {
-		ids = append(ids, e.ID)
-		seen.facts = append(seen.facts, lookAt(ctx, client, e.ID))
-	}
-	if err := client.ReadWays(ctx, seen.groups, ids); err != nil {
-		return seen, fmt.Errorf("follow nested groups: %w", err)
-	}
-	if err := readOwners(ctx, client, cfg, seen); err != nil {
-		return seen, err
-	}
-	return seen, ctx.Err()
-}
-
-// namedIn are the ids of the groups that policies name and of those that hold
-// roles. That a principal is a user or an application shows when it is opened.
-func namedIn(seen emergencySeen, cfg rollout.Config) []string {
-	named := map[string]bool{}
-	for _, p := range seen.policies {
-		for _, id := range slices.Concat(p.IncludeGroups, p.ExcludeGroups) {
-			named[id] = true
-		}
-	}
-	for _, a := range seen.assignments {
-		if !cfg.IsEmergency(a.PrincipalID) {
-			named[a.PrincipalID] = true
-		}
-	}
-	delete(named, "")
-	return slices.Sorted(maps.Keys(named))
-}
-
-// lookAt reads one account. What fails is said, and then proves nothing.
-func lookAt(ctx context.Context, client *graph.Client, id string) rollout.EmergencyFacts {
-	f := rollout.EmergencyFacts{Account: id}
-	user, err := client.User(ctx, id)
-	switch {
-	case errors.Is(err, graph.ErrNotFound):
-		return f // it does not exist: a proof, of the wrong kind
-	case err != nil:
-		f.ReadError = err.Error()
-		return f
-	}
-	f.User = &user
-	f.Methods, err = client.Methods(ctx, id)
-	f.MethodsRead = err == nil
-	return f
-}
-
-// readOwners reads who owns the groups that policies exclude and that hold an
-// emergency account. Owners that Graph does not show stay unknown.
-func readOwners(ctx context.Context, client *graph.Client, cfg rollout.Config, seen emergencySeen) error {
-	for _, p := range seen.policies {
-		for _, id := range p.ExcludeGroups {
-			g := seen.groups[id]
-			if g.OwnersRead || !slices.ContainsFunc(g.Members, cfg.IsEmergency) {
-				continue
-			}
-			owners, err := client.Owners(ctx, id)
-			if errors.Is(err, graph.ErrMembersHidden) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			g.Owners, g.OwnersRead = owners, true
-			seen.groups[id] = g
-		}
-	}
-	return nil
 }

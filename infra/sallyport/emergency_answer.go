@@ -48,13 +48,13 @@ type checkedGroup struct {
 	Policies  []string     `json:"policies"`
 }
 
-func checkedOf(cfg rollout.Config, seen emergencySeen, now time.Time) checked {
-	proofs := rollout.ProveEmergency(cfg, seen.organization.InitialDomain, seen.facts, seen.assignments, seen.policies, seen.groups)
-	judged := rollout.JudgeEmergency(cfg, proofs, seen.policies)
+func checkedOf(cfg rollout.Config, seen rollout.EmergencyReading, now time.Time) checked {
+	proofs := seen.Prove(cfg)
+	judged := seen.Judge(cfg, proofs)
 	answer := checked{OK: judged.OK, Proven: judged.Proven, Accounts: []checkedAccount{}, Findings: whole(judged.Findings), Groups: []checkedGroup{}}
 	for i, p := range proofs {
 		a := checkedAccount{ID: p.Account, OK: judged.Accounts[i].OK, Findings: whole(judged.Accounts[i].Findings), Policies: []checkedPolicy{}}
-		if f := seen.facts[i]; f.User != nil {
+		if f := seen.Facts[i]; f.User != nil {
 			a.UserPrincipalName = f.User.UserPrincipalName
 			if f.MethodsRead {
 				a.Methods = append([]string{}, f.Methods...)
@@ -70,7 +70,7 @@ func checkedOf(cfg rollout.Config, seen emergencySeen, now time.Time) checked {
 		for _, g := range p.Excluding {
 			named := slices.ContainsFunc(answer.Groups, func(have checkedGroup) bool { return have.ID == g.ID })
 			if (g.Holds || g.HoldsOthers) && !named {
-				answer.Groups = append(answer.Groups, groupAnswer(g, seen.groups[g.ID]))
+				answer.Groups = append(answer.Groups, groupAnswer(g, seen.Groups[g.ID]))
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func (d *emergencyDocument) run(ctx context.Context, s session) error {
 		if err != nil {
 			return err
 		}
-		seen, err := readEmergency(ctx, client, cfg)
+		seen, err := client.Emergency(ctx, cfg)
 		if err != nil {
 			return err
 		}

@@ -51,6 +51,29 @@ func (c *Client) Methods(ctx context.Context, userID string) ([]string, error) {
 	return sortedOnce(names), nil
 }
 
+// HeldMethod is one authentication method of one person. Its id is of the method
+// and no secret.
+type HeldMethod struct{ Kind, ID string }
+
+// HeldMethods reads the authentication methods of one person, each by itself: of
+// two keys, one that was added shows by its id alone.
+// Source: https://learn.microsoft.com/graph/api/authentication-list-methods
+func (c *Client) HeldMethods(ctx context.Context, userID string) ([]HeldMethod, error) {
+	req, err := c.methodsRequest(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing[methodRow]{client: c, call: call{api: apiMethods()}}
+	held, err := all(ctx, l, req, func(r methodRow) (HeldMethod, error) {
+		kind, err := r.name()
+		return HeldMethod{kind, r.ID}, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("user %s: %w", userID, err)
+	}
+	return held, nil
+}
+
 // BatchMethods reads the authentication methods of many people: the way to know
 // who is registered in a tenant without the registration report. Who is gone in
 // the meantime is not in the answer.

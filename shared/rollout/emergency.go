@@ -16,6 +16,10 @@ type EmergencyFacts struct {
 	Methods   []string // as authentication/methods names them
 	// MethodsRead is false if the methods could not be read.
 	MethodsRead bool
+	// Held are the same methods one by one, each as "kind id": two keys are two.
+	Held []string
+	// PerUserMFA is the legacy state; empty if it could not be read.
+	PerUserMFA string
 }
 
 // ProveEmergency turns what was read into a proof per configured account. What
@@ -49,15 +53,19 @@ func ProveEmergency(cfg Config, initialDomain string, facts []EmergencyFacts, as
 				}
 				p.GlobalAdmin = permanentGlobalAdmin(assignments, e.ID, r)
 				p.PasswordChanged = f.User.PasswordChanged
+				p.UserPrincipalName, p.PerUserMFA = f.User.UserPrincipalName, strings.ToLower(f.PerUserMFA)
 			}
 			if f.MethodsRead {
 				p.StrongMethod = FactOf(holdsHardMethod(f.Methods))
+				p.Held = slices.Clone(f.Held)
 				p.Personal = personalMethods(f.Methods)
 				p.NothingPersonal = FactOf(len(p.Personal) == 0)
 			}
 		}
 		for _, policy := range policies {
-			p.Policies = append(p.Policies, Reach(policy, subject, groups))
+			v := Reach(policy, subject, groups)
+			v.CanStop = canStop(policy)
+			p.Policies = append(p.Policies, v)
 		}
 		p.Excluding = policyGroups(cfg, e.ID, policies, groups, func(policy Policy) []string { return policy.ExcludeGroups })
 		p.Including = policyGroups(cfg, e.ID, policies, groups, func(policy Policy) []string { return policy.IncludeGroups })

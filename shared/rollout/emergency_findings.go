@@ -11,7 +11,7 @@ import (
 // should be: one finding however many accounts and policies it concerns.
 type EmergencyFinding struct {
 	ID       string   `json:"id"`
-	Severity string   `json:"severity"` // critical: what it concerns is not proven; warning
+	Severity string   `json:"severity"` // critical: what it concerns is not proven; warning; note
 	Text     string   `json:"text"`
 	Remedy   string   `json:"remedy"`
 	Accounts []string `json:"accounts"` // ids
@@ -49,7 +49,11 @@ type JudgedEmergency struct {
 // each by itself, and together: two that share a custodian or a place are lost
 // together.
 func JudgeEmergency(cfg Config, proofs []EmergencyProof, policies []Policy) JudgedEmergency {
-	var found []EmergencyFinding
+	return judgeEmergency(cfg, proofs, policies, nil)
+}
+
+// judgeEmergency is JudgeEmergency with what else was found.
+func judgeEmergency(cfg Config, proofs []EmergencyProof, policies []Policy, found []EmergencyFinding) JudgedEmergency {
 	for _, p := range proofs {
 		found = append(found, p.Findings(policies)...)
 	}
@@ -90,8 +94,13 @@ func merged(found []EmergencyFinding) []EmergencyFinding {
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b EmergencyFinding) int { return cmp.Compare(a.Severity, b.Severity) })
+	slices.SortStableFunc(list, func(a, b EmergencyFinding) int { return cmp.Compare(gravity(a.Severity), gravity(b.Severity)) })
 	return list
+}
+
+// gravity orders severities, the gravest first.
+func gravity(severity string) int {
+	return slices.Index([]string{SeverityCritical, SeverityWarning, SeverityNote}, severity)
 }
 
 // shared finds the accounts that one absence, or one fire, would take together.
@@ -201,6 +210,52 @@ func (p EmergencyProof) ownFindings() []EmergencyFinding {
 		case c.unknown != "": // methods that were not read are one cause
 			found = append(found, p.finding(c.id, c.unknown, c.remedy))
 		}
+	}
+	if asksPerUser(p.PerUserMFA) {
+		found = append(found, p.finding("per-user-mfa", "The legacy per-user MFA is "+p.PerUserMFA+" for the account: no policy's exclusion keeps that away.",
+			"Set the account's per-user MFA to disabled."))
+	}
+	if slices.ContainsFunc(p.Held, func(held string) bool { kind, _, _ := strings.Cut(held, " "); return isPass(kind) }) {
+		f := p.finding("temporary-access-pass", "A Temporary Access Pass was made for the account: while it lasts, whoever was told it can sign in. Whether it has ended is not said.",
+			"Delete the pass as soon as the keys are registered. If nobody of you made it, find out who did.")
+		f.Severity = SeverityWarning
+		found = append(found, f)
+	}
+	return found
+}
+
+// asksPerUser reports whether the legacy per-user MFA asks for a second factor.
+// Source: https://learn.microsoft.com/entra/identity/authentication/howto-mfa-userstates
+func asksPerUser(state string) bool { return state == "enabled" || state == "enforced" }
+
+// tenantEmergency is what was read beside the accounts, and what could not be.
+func tenantEmergency(proofs []EmergencyProof, securityDefaults Fact) []EmergencyFinding {
+	var found []EmergencyFinding
+	var all, unread []string
+	for _, p := range proofs {
+		all = append(all, p.Account)
+		if p.Exists == Yes && p.PerUserMFA == "" {
+			unread = append(unread, p.Account)
+		}
+	}
+	// Source: https://learn.microsoft.com/entra/fundamentals/security-defaults
+	if securityDefaults == Yes {
+		found = append(found, EmergencyFinding{
+			ID: "security-defaults", Severity: SeverityWarning, Accounts: all,
+			Text:   "Security Defaults are on, and they exclude nobody: the emergency accounts are asked for a second factor as everybody is.",
+			Remedy: "Register the keys of each account, and try each at a sign-in.",
+		})
+	} else if securityDefaults != No {
+		found = append(found, EmergencyFinding{
+			ID: "security-defaults-unknown", Severity: SeverityNote, Accounts: all,
+			Text: "Whether Security Defaults are on could not be read.", Remedy: "Grant the reader Policy.Read.All.",
+		})
+	}
+	if len(unread) > 0 {
+		found = append(found, EmergencyFinding{
+			ID: "per-user-mfa-unknown", Severity: SeverityNote, Accounts: unread,
+			Text: "Whether the legacy per-user MFA asks for anything could not be read.", Remedy: "Grant the reader Policy.Read.All, or look at the account's per-user MFA.",
+		})
 	}
 	return found
 }

@@ -23,6 +23,13 @@ type PolicyGroup struct {
 	// Weak names the one inside that is not protected.
 	Protected Fact   `json:"protected"`
 	Weak      string `json:"weak"`
+	// Within are the ids of the groups inside it through which it holds the account.
+	Within []string `json:"within"`
+	// Owners may change who is in the group. Of a small circle the members are
+	// listed too: whoever stands in it is outside the policies as well. Both are
+	// null where they were not read.
+	Owners []string `json:"owners"`
+	Circle []string `json:"circle"`
 	// Policies are the ids of the policies that could stop the account and name
 	// the group on this side.
 	Policies []string `json:"policies"`
@@ -62,7 +69,7 @@ func policyGroups(cfg Config, account string, policies []Policy, groups map[stri
 func newPolicyGroup(cfg Config, account, id string, groups map[string]Group) PolicyGroup {
 	g, _ := groupOf(groups, id)
 	protected, weak := protection(groups, g, id, account)
-	return PolicyGroup{
+	p := PolicyGroup{
 		ID: id, DisplayName: g.DisplayName, Opened: g.Opened,
 		Holds: g.Opened && containsFold(g.Members, account),
 		HoldsOthers: slices.ContainsFunc(g.Members, func(m string) bool {
@@ -70,6 +77,33 @@ func newPolicyGroup(cfg Config, account, id string, groups map[string]Group) Pol
 		}),
 		Members: len(g.Members), Dynamic: orUnknown(g.Dynamic), Protected: protected, Weak: weak,
 	}
+	if !p.Holds && !p.HoldsOthers {
+		return p
+	}
+	if steps, found := stepsTo(groups, id, account, func(Group) bool { return true }); found {
+		p.Within = steps[1:]
+	}
+	if g.OwnersRead {
+		p.Owners = sortedFold(g.Owners)
+	}
+	if len(g.Members) <= mostInCircle {
+		p.Circle = sortedFold(g.Members)
+	}
+	return p
+}
+
+// mostInCircle is up to how many members a group's are listed by id. An exclusion
+// group is for two or three accounts.
+const mostInCircle = 50
+
+// sortedFold are the ids in lower case, sorted, each once, and never null.
+func sortedFold(ids []string) []string {
+	list := make([]string, 0, len(ids))
+	for _, id := range ids {
+		list = append(list, strings.ToLower(id))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // groupOf finds a group by its id, however the id is written.

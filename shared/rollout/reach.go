@@ -182,6 +182,7 @@ func (u *audience) judge(a *attributes) ruling {
 const (
 	excludedBy   = "excluded "
 	throughGroup = "through group "
+	throughRole  = "through role "
 )
 
 // path says in words how the ruling came about.
@@ -254,7 +255,7 @@ func (x *index) number(t thing, id, name string) int {
 	reason := "by id"
 	switch t {
 	case theRole:
-		reason = "through role " + roleName(name)
+		reason = throughRole + roleName(name)
 	case theGroup:
 		reason = throughGroup + name
 	}

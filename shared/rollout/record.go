@@ -236,6 +236,7 @@ type LockOut struct {
 type Subscription struct {
 	ID          string    `json:"id"`
 	Resource    string    `json:"resource"`
+	ChangeType  string    `json:"changeType"`
 	ClientState string    `json:"clientState"`
 	ExpiresAt   time.Time `json:"expiresAt"`
 }
@@ -258,6 +259,12 @@ type EmergencyProof struct {
 	Personal        []string `json:"personal"`
 	// PasswordChanged is zero where it is not known.
 	PasswordChanged time.Time `json:"passwordChanged"`
+	// UserPrincipalName, and Held: each method as its kind and its own id. They say
+	// nothing of how good the account is, but show that somebody changed it.
+	UserPrincipalName string   `json:"userPrincipalName"`
+	Held              []string `json:"held"` // null: not read
+	// PerUserMFA is the legacy state: disabled, enabled, enforced; empty: not known.
+	PerUserMFA string `json:"perUserMfa"`
 	// ReadError is why the account could not be read; empty: it could.
 	ReadError string `json:"readError"`
 	// Excluding and Including are the groups that policies which could stop the
@@ -289,6 +296,9 @@ type PolicyVerdict struct {
 	State   string   `json:"state"`
 	Verdict Verdict  `json:"verdict"`
 	Path    []string `json:"path"`
+	// CanStop: the policy is on, or about to be, and asks for something. Only a
+	// proof says it.
+	CanStop bool `json:"canStop"`
 }
 
 // Seen is everything that was seen of the tenant for one [Plan].

@@ -53,6 +53,9 @@ const (
 	kindUnreachable  = "unreachable"
 	kindAlert        = "alert"
 	kindDrill        = "drill"
+	kindEmergency    = "emergency" // the last proof of all emergency accounts
+	kindProof        = "proof"     // that of one of them
+	kindProbe        = "probe"
 	kindChange       = "change"
 	kindChangeOver   = "changeOver"
 	kindLockOut      = "lockOut"
@@ -74,6 +77,9 @@ func waveKey(t rollout.TenantID, name string) Key  { return key(t, kindWave, nam
 func messageKey(t rollout.TenantID, id string) Key { return key(t, kindMessage, id) }
 func alertKey(t rollout.TenantID, id string) Key   { return key(t, kindAlert, id) }
 func drillKey(t rollout.TenantID, id string) Key   { return key(t, kindDrill, id) }
+func emergencyKey(t rollout.TenantID) Key          { return key(t, kindEmergency, only) }
+func proofKey(t rollout.TenantID, id string) Key   { return key(t, kindProof, id) }
+func probeKey(t rollout.TenantID) Key              { return key(t, kindProbe, only) }
 func changeKey(t rollout.TenantID, id string) Key  { return key(t, kindChange, id) }
 func changeOverKey(t rollout.TenantID) Key         { return key(t, kindChangeOver, only) }
 func leaseKey(t rollout.TenantID, job string) Key  { return key(t, kindLease, job) }

@@ -68,6 +68,18 @@ func recordsReadBackAsWritten(t *testing.T, s *store.Store) {
 		func(_ rollout.TenantID, l *rollout.LockOut) { l.Account = "account" })
 	roundTrip(t, "subscription", oneOf(s.Subscriptions), nil, s.PutSubscription,
 		func(tenant rollout.TenantID, sub *rollout.Subscription) { sub.ID = "of " + string(tenant) })
+	roundTrip(t, "proof of the emergency accounts", s.Emergency, func(p *rollout.ProvenEmergency) *int64 { return &p.Version }, s.PutEmergency,
+		func(_ rollout.TenantID, p *rollout.ProvenEmergency) {
+			p.Accounts = nil
+			for i := range p.Proofs {
+				p.Proofs[i].Account = fmt.Sprintf("account-%d", i)
+				p.Accounts = append(p.Accounts, p.Proofs[i].Account)
+			}
+			if len(p.Proofs) == 0 {
+				p.Proofs = nil
+			}
+		})
+	roundTrip(t, "probe", s.Probe, func(p *rollout.Probe) *int64 { return &p.Version }, s.PutProbe, nil)
 	roundTrip(t, "run", oneOf(s.Runs), nil,
 		func(ctx context.Context, tenant rollout.TenantID, r store.Run) error {
 			return s.MarkRun(ctx, tenant, r.Job, r.At, r.Result)

@@ -23,7 +23,7 @@ import (
 
 // Graph is what breakglass reads of a tenant.
 type Graph interface {
-	User(ctx context.Context, id string) (rollout.User, error)
+	Emergency(ctx context.Context, cfg rollout.Config) (rollout.EmergencyReading, error)
 	SignIns(ctx context.Context, q graph.SignInQuery, page func([]rollout.SignIn) error) error
 }
 
@@ -38,6 +38,11 @@ type Table interface {
 	Drills(ctx context.Context, t rollout.TenantID) ([]rollout.Drill, error)
 	PutDrill(ctx context.Context, t rollout.TenantID, d rollout.Drill) error
 	Runs(ctx context.Context, t rollout.TenantID) ([]store.Run, error)
+	MarkRun(ctx context.Context, t rollout.TenantID, job string, at time.Time, result string) error
+	Emergency(ctx context.Context, t rollout.TenantID) (rollout.ProvenEmergency, error)
+	PutEmergency(ctx context.Context, t rollout.TenantID, p rollout.ProvenEmergency) error
+	Probe(ctx context.Context, t rollout.TenantID) (rollout.Probe, error)
+	PutProbe(ctx context.Context, t rollout.TenantID, p rollout.Probe) error
 }
 
 // Channel is one way to the security team. It may deliver the same alert twice
@@ -86,13 +91,13 @@ func (b Breakglass) Run(ctx context.Context, t rollout.TenantID, now time.Time, 
 	}
 	failed := w.signIns(ctx, "poll", sum)
 	complete := failed == nil
-	failed = errors.Join(failed, w.repeat(ctx, sum))
+	failed = errors.Join(failed, w.repeat(ctx, sum), w.nightly(ctx, sum), w.listen(ctx, sum))
 	failed = errors.Join(failed, w.closeDrills(ctx, sum))
 	return errors.Join(failed, w.planDrills(ctx, complete, sum))
 }
 
-// Look follows a hint of webhook: the account is read again, and its sign-ins
-// at once.
+// Look follows a hint of webhook: what keeps the accounts working is read again,
+// and their sign-ins at once.
 func (b Breakglass) Look(ctx context.Context, t rollout.TenantID, e touch.Event, now time.Time, sum *job.Summary) error {
 	w, err := b.begin(ctx, t, now)
 	if err != nil {
@@ -101,12 +106,16 @@ func (b Breakglass) Look(ctx context.Context, t rollout.TenantID, e touch.Event,
 	switch {
 	case e.Source == touch.SourceAck:
 		return w.acknowledged(ctx, e, sum)
+	case e.Source == touch.SourceProbe:
+		return w.hear(ctx, e)
 	case e.Source == touch.SourceAzureMonitor && e.Condition == touch.ConditionFired:
 		return w.fired(ctx, e, sum)
 	}
 	var failed error
-	if e.Source == touch.SourceNotification && w.cfg.IsEmergency(e.Account) {
-		failed = w.tampering(ctx, e.Account)
+	if w.aboutEmergency(e) {
+		seen := len(w.alerts)
+		failed = w.tampering(ctx, e, sum)
+		failed = errors.Join(failed, w.deliver(ctx, seen, sum)) // before the log is asked
 	}
 	return errors.Join(failed, w.signIns(ctx, e.Source, sum))
 }
@@ -120,6 +129,8 @@ type watch struct {
 	from   time.Time // how far back the sign-in log is read
 	// blind: the tenant has no sign-in log, so no drill could ever be passed.
 	blind bool
+	// proofDue: the accounts are still to be proven this night.
+	proofDue bool
 }
 
 func (b Breakglass) begin(ctx context.Context, t rollout.TenantID, now time.Time) (*watch, error) {
@@ -139,5 +150,6 @@ func (b Breakglass) begin(ctx context.Context, t rollout.TenantID, now time.Time
 		return nil, fmt.Errorf("read when the sign-in log was last read: %w", err)
 	}
 	w.from = readFrom(runs, now)
+	w.proofDue = proofDue(w.cfg, runs, now)
 	return w, nil
 }

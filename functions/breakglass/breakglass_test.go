@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,16 +34,29 @@ var night = time.Date(2026, 11, 21, 3, 7, 0, 0, time.UTC)
 type directory struct {
 	users map[string]rollout.User
 	rows  []rollout.SignIn
-	err   error
-	asked func(graph.SignInQuery) error // of a test that fails some queries
+	// What the accounts are proven by, and how often that was read.
+	held     map[string][]string
+	policies []rollout.Policy
+	groups   map[string]rollout.Group
+	at       time.Time // of the reading
+	read     int
+	err      error
+	asked    func(graph.SignInQuery) error // of a test that fails some queries
 }
 
-func (d *directory) User(_ context.Context, id string) (rollout.User, error) {
-	u, ok := d.users[id]
-	if !ok {
-		return u, graph.ErrNotFound
+func (d *directory) Emergency(_ context.Context, cfg rollout.Config) (rollout.EmergencyReading, error) {
+	d.read++
+	seen := rollout.EmergencyReading{At: d.at, Policies: slices.Clone(d.policies), Groups: maps.Clone(d.groups)}
+	seen.Organization.InitialDomain = "contoso.onmicrosoft.com"
+	for _, e := range cfg.EmergencyAccounts {
+		f := rollout.EmergencyFacts{Account: e.ID}
+		if u, ok := d.users[e.ID]; ok {
+			f.User, f.MethodsRead, f.Held = &u, true, d.held[e.ID]
+		}
+		seen.Facts = append(seen.Facts, f)
+		seen.Assignments = append(seen.Assignments, rollout.RoleAssignment{PrincipalID: e.ID, RoleDefinitionID: rollout.RoleGlobalAdministrator, DirectoryScopeID: "/"})
 	}
-	return u, d.err
+	return seen, d.err
 }
 
 func (d *directory) SignIns(_ context.Context, q graph.SignInQuery, page func([]rollout.SignIn) error) error {

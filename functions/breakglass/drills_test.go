@@ -241,7 +241,7 @@ func TestNoDrillsWherePausedOrBlind(t *testing.T) {
 	}
 	n.mustPoll(t, night)
 	blind := newBench(t)
-	blind.directory.err = graph.ErrNoLicence
+	blind.directory.asked = func(graph.SignInQuery) error { return graph.ErrNoLicence }
 	blind.mustPoll(t, night)
 	if len(n.queue.items)+len(blind.queue.items) != 0 {
 		t.Errorf("asked %v and %v", n.queue.items, blind.queue.items)

@@ -80,11 +80,10 @@ func (h Handler) one(ctx context.Context, body string, now time.Time) error {
 }
 
 // tenants are those an event concerns: the subscription's, the one that a signed
-// link names, or every tenant that
-// has one of the accounts as an emergency account. An alert that names no account
-// may be about any: all look.
+// link or our own self-test names, or every tenant that has one of the accounts as
+// an emergency account. An alert that names no account may be about any: all look.
 func (h Handler) tenants(ctx context.Context, e touch.Event) ([]rollout.TenantID, error) {
-	if e.Source == touch.SourceAck {
+	if e.Source == touch.SourceAck || e.Source == touch.SourceProbe {
 		t := rollout.TenantID(e.Tenant)
 		if _, err := h.Registry.Config(ctx, t); errors.Is(err, store.ErrNotFound) {
 			return nil, nil // a tenant that is no longer looked after

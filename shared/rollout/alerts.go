@@ -15,6 +15,7 @@ const (
 	// AlertRepetition calls again, since alerts are not acknowledged. It is an
 	// alert like the others: claimed once, and delivered until a channel took it.
 	AlertRepetition = "repetition"
+	AlertSilent     = "silent" // Graph's notifications may not reach us
 )
 
 // AlertID is the key of the alert for one sign-in: whichever way saw it first,

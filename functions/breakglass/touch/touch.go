@@ -22,6 +22,9 @@ const (
 	SourceAzureMonitor = "azureMonitor"
 	// SourceAck is somebody who pressed the button behind an alert's link.
 	SourceAck = "ack"
+	// SourceProbe is the handshake of a subscription that was made for the sake of
+	// it: the self-test of this very way.
+	SourceProbe = "probe"
 )
 
 // The conditions of an Azure Monitor alert. A Resolved may come without a Fired.
@@ -45,7 +48,9 @@ type Event struct {
 	Account        string `json:"account,omitempty"`    // the changed object's id; may be empty
 	Lifecycle      string `json:"lifecycle,omitempty"`  // reauthorizationRequired, subscriptionRemoved, missed
 
-	// Of an acknowledgement, with AlertID: both stood in the signed link.
+	// Of an acknowledgement, with AlertID, both of which stood in the signed link; and
+	// of a self-test, with Probe: webhook has proven that we made it.
+	Probe  string `json:"probe,omitempty"`
 	Tenant string `json:"tenant,omitempty"`
 
 	// Of an Azure Monitor alert. Accounts are the values of the dimension

@@ -25,9 +25,9 @@ type PolicyGroup struct {
 	Weak      string `json:"weak"`
 	// Within are the ids of the groups inside it through which it holds the account.
 	Within []string `json:"within"`
-	// Owners may change who is in the group. Of a small circle the members are
-	// listed too: whoever stands in it is outside the policies as well. Both are
-	// null where they were not read.
+	// Owners may change who is in the group. Of a small circle, those who are no
+	// emergency accounts are listed too: they are outside the policies as well. Both
+	// are null where they were not read.
 	Owners []string `json:"owners"`
 	Circle []string `json:"circle"`
 	// Policies are the ids of the policies that could stop the account and name
@@ -87,7 +87,7 @@ func newPolicyGroup(cfg Config, account, id string, groups map[string]Group) Pol
 		p.Owners = sortedFold(g.Owners)
 	}
 	if len(g.Members) <= mostInCircle {
-		p.Circle = sortedFold(g.Members)
+		p.Circle = sortedFold(slices.DeleteFunc(slices.Clone(g.Members), cfg.IsEmergency))
 	}
 	return p
 }

@@ -111,7 +111,7 @@ type bench struct {
 	queue      *queue
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t failer) *bench {
 	t.Helper()
 	n := &bench{
 		table: store.New(store.NewMemory()), email: &channel{name: "email"}, sns: &channel{name: "sns"}, queue: &queue{},

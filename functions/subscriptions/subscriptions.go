@@ -1,8 +1,10 @@
 // Package subscriptions keeps Graph's change notifications alive: one for each
-// emergency account, so that whoever touches one is seen within seconds. Graph
-// says nothing when a subscription to a user is lost, so once a day everything
-// is listed, renewed and repaired. That goes on while a rollout is paused: it
-// changes nothing in the tenant, and the watch must not end.
+// emergency account, and for each group that the last proof found to keep one out
+// of policies, so that whoever touches them is seen within seconds. Graph says
+// nothing when a subscription to a user or a group is lost, so once a day
+// everything is listed, renewed and repaired, and the way in is tested (probe.go).
+// That goes on while a rollout is paused: it changes nothing in the tenant, and
+// the watch must not end.
 //
 // Invariant: a record is removed only against a complete listing that was read
 // in this run and is not empty. Graph's refusal of a second subscription to the
@@ -24,11 +26,12 @@ import (
 	"sallyport/shared/graph"
 	"sallyport/shared/job"
 	"sallyport/shared/rollout"
+	"sallyport/shared/store"
 )
 
 const (
 	// lifetime is how long a subscription is asked for: Graph allows less than
-	// 41,760 minutes (29 days) for users.
+	// 41,760 minutes (29 days) for users and groups.
 	lifetime = 28 * 24 * time.Hour
 	// renewBefore is how long before its end a subscription is renewed: three
 	// runs may fail before it is lost.
@@ -51,6 +54,9 @@ type Table interface {
 	Subscriptions(ctx context.Context, t rollout.TenantID) ([]rollout.Subscription, error)
 	PutSubscription(ctx context.Context, t rollout.TenantID, s rollout.Subscription) error
 	DeleteSubscription(ctx context.Context, t rollout.TenantID, id string) error
+	Emergency(ctx context.Context, t rollout.TenantID) (rollout.ProvenEmergency, error)
+	Probe(ctx context.Context, t rollout.TenantID) (rollout.Probe, error)
+	PutProbe(ctx context.Context, t rollout.TenantID, p rollout.Probe) error
 }
 
 // Subscriptions keeps the subscriptions of tenants.
@@ -61,6 +67,36 @@ type Subscriptions struct {
 	// webhook knows Graph.
 	NotificationURL string
 	ClientState     string
+	// NewProbeID makes the id of a self-test, another each time.
+	NewProbeID func() string
+}
+
+// target is something that is watched.
+type target struct {
+	resource string // users/{id} or groups/{id}
+	name     string // in errors
+	// may is true for what the app may lack the permission for: Graph wants
+	// Group.Read.All for notifications of groups, which lets an app read what stands
+	// in every group's mailbox and files. So it is asked for, and done without.
+	// Source: https://learn.microsoft.com/graph/api/subscription-post-subscriptions
+	may bool
+}
+
+// targets are the emergency accounts and the groups that keep them out of
+// policies. A notification of a group tells of its members and owners as well.
+func (s Subscriptions) targets(ctx context.Context, cfg rollout.Config) ([]target, error) {
+	var list []target
+	for _, account := range cfg.EmergencyAccounts {
+		list = append(list, target{resource: "/users/" + account.ID, name: "emergency account " + account.ID})
+	}
+	proof, err := s.Table.Emergency(ctx, cfg.Tenant)
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // before the first there are none
+		return nil, fmt.Errorf("read the last proof of the emergency accounts: %w", err)
+	}
+	for _, id := range proof.WatchedGroups() {
+		list = append(list, target{resource: "/groups/" + id, name: "exclusion group " + id, may: true})
+	}
+	return list, nil
 }
 
 // Run looks after one tenant. A subscription that fails does not stop the
@@ -82,16 +118,21 @@ func (s Subscriptions) Run(ctx context.Context, t rollout.TenantID, now time.Tim
 	if err != nil {
 		return fmt.Errorf("read the records of subscriptions: %w", err)
 	}
-	r := run{Subscriptions: s, graph: g, tenant: t, now: now, sum: sum}
-	created, failed := r.keep(ctx, cfg.EmergencyAccounts, live, records)
+	targets, err := s.targets(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	r := run{Subscriptions: s, graph: g, tenant: t, now: now, sum: sum, refused: map[string]bool{}}
+	created, failed := r.keep(ctx, targets, live, records)
 	if created > 0 {
 		// Graph has answered "created" for what it did not create.
 		if live, err = g.Subscriptions(ctx); err != nil {
 			return errors.Join(failed, fmt.Errorf("list the subscriptions again, to see those that were created: %w", err))
 		}
-		failed = errors.Join(failed, r.confirm(cfg.EmergencyAccounts, live))
+		failed = errors.Join(failed, r.confirm(targets, live))
 	}
-	return errors.Join(failed, r.forget(ctx, cfg.EmergencyAccounts, live, records))
+	failed = errors.Join(failed, r.forget(ctx, targets, live, records))
+	return errors.Join(failed, r.probe(ctx, cfg.EmergencyAccounts, live))
 }
 
 // run is one tenant's run.
@@ -101,25 +142,36 @@ type run struct {
 	tenant rollout.TenantID
 	now    time.Time
 	sum    *job.Summary
+	// refused are the resources that the app may not subscribe to.
+	refused map[string]bool
 }
 
-// keep sees to it that each account has a subscription that will not end soon,
-// and a record of it.
-func (r run) keep(ctx context.Context, accounts []rollout.EmergencyAccount, live, records []rollout.Subscription) (created int, failed error) {
-	for _, account := range accounts {
-		made, err := r.keepOne(ctx, account.ID, live, records)
-		if made {
+// keep sees to it that each target has a subscription that will not end soon, and
+// a record of it.
+func (r run) keep(ctx context.Context, targets []target, live, records []rollout.Subscription) (created int, failed error) {
+	for _, t := range targets {
+		made, err := r.keepOne(ctx, t.resource, live, records)
+		if made && err == nil {
 			created++
 		}
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("subscription to emergency account %s: %w", account.ID, err))
+		var denied *graph.DeniedError
+		if t.may && errors.As(err, &denied) {
+			r.refused[t.resource] = true
+			r.sum.Count("groupsUnwatched", 1)
+			continue
 		}
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("subscription to %s: %w", t.name, err))
+		}
+	}
+	if len(r.refused) > 0 {
+		r.sum.Note("groupsUnwatched", "the app lacks Group.Read.All: a change of these groups is seen by the nightly proof, not within seconds")
 	}
 	return created, failed
 }
 
-func (r run) keepOne(ctx context.Context, account string, live, records []rollout.Subscription) (created bool, err error) {
-	have, found := newest(live, account)
+func (r run) keepOne(ctx context.Context, resource string, live, records []rollout.Subscription) (created bool, err error) {
+	have, found := newest(live, resource)
 	if found && r.outdated(have.ID, records) {
 		return false, fmt.Errorf("%s was made for another address or with another secret, so webhook refuses what it sends; "+
 			"it is left to end on %s and then replaced, delete it to have that sooner", have.ID, have.ExpiresAt.UTC().Format(time.DateOnly))
@@ -134,7 +186,7 @@ func (r run) keepOne(ctx context.Context, account string, live, records []rollou
 		}
 	}
 	if !found {
-		if have, err = r.create(ctx, account); err != nil {
+		if have, err = r.create(ctx, resource); err != nil {
 			return false, err
 		}
 	}
@@ -153,8 +205,8 @@ func (r run) outdated(id string, records []rollout.Subscription) bool {
 	return slices.ContainsFunc(records, func(s rollout.Subscription) bool { return s.ID == id && s.ClientState != r.fingerprint() })
 }
 
-func (r run) create(ctx context.Context, account string) (rollout.Subscription, error) {
-	made, err := r.graph.CreateSubscription(ctx, resourceOf(account), changeTypes, r.NotificationURL, r.ClientState, r.now.Add(lifetime))
+func (r run) create(ctx context.Context, resource string) (rollout.Subscription, error) {
+	made, err := r.graph.CreateSubscription(ctx, resource, changeTypes, r.NotificationURL, r.ClientState, r.now.Add(lifetime))
 	if err != nil {
 		return made, err
 	}
@@ -172,12 +224,12 @@ func (r run) renew(ctx context.Context, old rollout.Subscription) (rollout.Subsc
 	return renewed, nil
 }
 
-// confirm fails for accounts whose subscription Graph does not list.
-func (r run) confirm(accounts []rollout.EmergencyAccount, live []rollout.Subscription) error {
+// confirm fails for targets whose subscription Graph does not list.
+func (r run) confirm(targets []target, live []rollout.Subscription) error {
 	var failed error
-	for _, account := range accounts {
-		if _, found := newest(live, account.ID); !found {
-			failed = errors.Join(failed, fmt.Errorf("emergency account %s: Graph lists no subscription to it after creating one; nobody hears when it is touched", account.ID))
+	for _, t := range targets {
+		if _, found := newest(live, t.resource); !found && !r.refused[t.resource] {
+			failed = errors.Join(failed, fmt.Errorf("%s: Graph lists no subscription to it after creating one; nobody hears when it is touched", t.name))
 		}
 	}
 	return failed
@@ -186,7 +238,7 @@ func (r run) confirm(accounts []rollout.EmergencyAccount, live []rollout.Subscri
 // forget removes the records of subscriptions that have ended. One that is still
 // wanted was lost, without a word from Graph: until today's run nobody would
 // have heard of a touch.
-func (r run) forget(ctx context.Context, accounts []rollout.EmergencyAccount, live, records []rollout.Subscription) error {
+func (r run) forget(ctx context.Context, targets []target, live, records []rollout.Subscription) error {
 	if len(live) == 0 {
 		return nil
 	}
@@ -200,7 +252,7 @@ func (r run) forget(ctx context.Context, accounts []rollout.EmergencyAccount, li
 			continue
 		}
 		what := "ended"
-		if slices.ContainsFunc(accounts, func(a rollout.EmergencyAccount) bool { return isTo(record, a.ID) }) {
+		if slices.ContainsFunc(targets, func(t target) bool { return isTo(record, t.resource) }) {
 			what = "lost"
 		}
 		r.sum.Count(what, 1)
@@ -209,19 +261,18 @@ func (r run) forget(ctx context.Context, accounts []rollout.EmergencyAccount, li
 	return failed
 }
 
-func resourceOf(account string) string { return "/users/" + account }
-
-// isTo reports whether a subscription is to that account. Graph writes the
+// isTo reports whether a subscription is to that resource. Graph writes the
 // resource with or without its first slash, and ids in either case.
-func isTo(s rollout.Subscription, account string) bool {
-	return strings.EqualFold(strings.Trim(s.Resource, "/"), strings.Trim(resourceOf(account), "/"))
+func isTo(s rollout.Subscription, resource string) bool {
+	return strings.EqualFold(strings.Trim(s.Resource, "/"), strings.Trim(resource, "/"))
 }
 
-// newest finds the subscription to an account that ends last.
-func newest(list []rollout.Subscription, account string) (rollout.Subscription, bool) {
+// newest finds the subscription to a resource that ends last. A self-test's
+// tells of deletions alone and is none.
+func newest(list []rollout.Subscription, resource string) (rollout.Subscription, bool) {
 	var best rollout.Subscription
 	for _, s := range list {
-		if isTo(s, account) && (best.ID == "" || s.ExpiresAt.After(best.ExpiresAt)) {
+		if isTo(s, resource) && !strings.EqualFold(s.ChangeType, probeType) && (best.ID == "" || s.ExpiresAt.After(best.ExpiresAt)) {
 			best = s
 		}
 	}

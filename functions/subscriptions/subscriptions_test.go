@@ -39,6 +39,9 @@ var now = time.Date(2026, 12, 1, 4, 0, 0, 0, time.UTC)
 type tenant struct {
 	live    []rollout.Subscription
 	calls   []string
+	probes  []string // addresses of self-tests
+	denied  bool     // no notifications of groups
+	refuses error    // of a self-test
 	made    int
 	silent  bool  // says "created" and creates nothing
 	listErr error // of the next listing
@@ -54,13 +57,23 @@ func (g *tenant) Subscriptions(context.Context) ([]rollout.Subscription, error) 
 }
 
 func (g *tenant) CreateSubscription(_ context.Context, resource, changeType, notificationURL, clientState string, expires time.Time) (rollout.Subscription, error) {
+	if changeType == "deleted" {
+		g.probes = append(g.probes, notificationURL)
+		if g.refuses == nil {
+			g.live = append(g.live, rollout.Subscription{ID: fmt.Sprintf("probe-%d", len(g.probes)), Resource: strings.Trim(resource, "/"), ChangeType: changeType, ExpiresAt: expires})
+		}
+		return rollout.Subscription{ID: "probe"}, g.refuses
+	}
 	g.calls = append(g.calls, fmt.Sprintf("create %s %s %s %s %s", resource, changeType, notificationURL, clientState, expires.Sub(now)))
 	trimmed := strings.ToLower(strings.Trim(resource, "/"))
-	if slices.ContainsFunc(g.live, func(s rollout.Subscription) bool { return s.Resource == trimmed }) {
+	if slices.ContainsFunc(g.live, func(s rollout.Subscription) bool { return s.Resource == trimmed && s.ChangeType == changeType }) {
 		return rollout.Subscription{}, errors.New("409: it exists")
 	}
+	if g.denied && strings.HasPrefix(trimmed, "groups/") {
+		return rollout.Subscription{}, fmt.Errorf("create: %w", &graph.DeniedError{Permission: "Group.Read.All"})
+	}
 	g.made++
-	s := rollout.Subscription{ID: fmt.Sprintf("made-%d", g.made), Resource: trimmed, ExpiresAt: expires}
+	s := rollout.Subscription{ID: fmt.Sprintf("made-%d", g.made), Resource: trimmed, ChangeType: changeType, ExpiresAt: expires}
 	if !g.silent {
 		g.live = append(g.live, s)
 	}
@@ -84,6 +97,7 @@ type world struct {
 	graph *tenant
 	job   subscriptions.Subscriptions
 	sum   job.Summary
+	ids   int
 }
 
 func newWorld(t *testing.T) *world {
@@ -94,6 +108,7 @@ func newWorld(t *testing.T) *world {
 		Table:           w.store,
 		NotificationURL: address,
 		ClientState:     secret,
+		NewProbeID:      func() string { w.ids++; return fmt.Sprintf("id%d", w.ids) },
 	}
 	cfg := rollout.Config{Tenant: contoso, EmergencyAccounts: []rollout.EmergencyAccount{{ID: first}, {ID: second}}}
 	if err := w.store.PutConfig(context.Background(), cfg); err != nil {
@@ -106,6 +121,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) run(t *testing.T, at time.Time) ([]string, error) {
 	t.Helper()
 	w.graph.calls = nil
+	w.graph.live = slices.DeleteFunc(w.graph.live, func(s rollout.Subscription) bool { return s.ChangeType == "deleted" && !s.ExpiresAt.After(at) })
 	w.sum = job.Summary{}
 	err := w.job.Run(context.Background(), contoso, at, &w.sum)
 	return w.graph.calls, err
@@ -155,7 +171,7 @@ func TestFirstRunSubscribesToEachAccount(t *testing.T) {
 			t.Errorf("a notification of %s leads to %q, %v; want %s", id, owner, err, contoso)
 		}
 	}
-	if got := w.sum.String(); got != "created 2" {
+	if got := w.sum.String(); got != "created 2, probes 1" {
 		t.Errorf("summary %q, want created 2", got)
 	}
 }
@@ -187,7 +203,7 @@ func TestLostOneIsReplaced(t *testing.T) {
 	w.mustRun(t, now)
 	w.graph.live = w.graph.live[1:]
 	w.mustRun(t, now.AddDate(0, 0, 1))
-	if got := w.sum.String(); got != "created 1, lost 1" {
+	if got := w.sum.String(); got != "created 1, lost 1, probes 1" {
 		t.Errorf("summary %q, want created 1, lost 1", got)
 	}
 	records := w.records(t)
@@ -281,7 +297,7 @@ func TestUnwantedOneEndsByItself(t *testing.T) {
 	}
 	w.graph.live = w.graph.live[1:]
 	w.mustRun(t, now.AddDate(0, 0, 29))
-	if got := w.sum.String(); got != "ended 1" {
+	if got := w.sum.String(); got != "ended 1, probes 1" {
 		t.Errorf("summary %q, want ended 1", got)
 	}
 }
@@ -344,8 +360,8 @@ func TestHandlerRunsEachTenant(t *testing.T) {
 	if err := handler.Handle(context.Background(), event); err == nil || !strings.Contains(err.Error(), string(contoso)) {
 		t.Errorf("error %v, want one that names the tenant that failed", err)
 	}
-	if len(tenants[fabrikam].live) != 1 || !tenants[fabrikam].live[0].ExpiresAt.Equal(event.Time.Add(28*24*time.Hour)) {
-		t.Errorf("fabrikam has %v, want one for 28 days from the schedule's time", tenants[fabrikam].live)
+	if len(tenants[fabrikam].live) != 2 || !tenants[fabrikam].live[0].ExpiresAt.Equal(event.Time.Add(28*24*time.Hour)) {
+		t.Errorf("fabrikam has %v, want one for 28 days, and the self-test's, from the schedule's time", tenants[fabrikam].live)
 	}
 	if strings.Contains(log.String(), secret) {
 		t.Errorf("the log shows the secret:\n%s", log.String())

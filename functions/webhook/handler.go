@@ -17,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"sallyport/functions/breakglass/touch"
 )
 
 // The routes, as API Gateway names them.
@@ -47,6 +49,11 @@ func (h *Handler) Handle(ctx context.Context, req events.APIGatewayV2HTTPRequest
 	now := h.Now().UTC()
 	if req.RouteKey == routeNotifications {
 		if token, asked := validationToken(req); asked {
+			if err := h.Receiver.Probe(ctx, probeIn(req), now); err != nil {
+				h.count("WebhookQueueRefused", 1, http.StatusServiceUnavailable, nil, now)
+				h.Log.ErrorContext(ctx, "self-test not queued, Graph makes no subscription then", "error", err)
+				return reply(http.StatusServiceUnavailable), nil
+			}
 			return h.handshake(token, now), nil
 		}
 	}
@@ -133,6 +140,14 @@ func validationToken(req events.APIGatewayV2HTTPRequest) (string, bool) {
 	}
 	token, asked := req.QueryStringParameters["validationToken"]
 	return token, asked
+}
+
+// probeIn returns the probe in the query of a handshake, if it is one.
+func probeIn(req events.APIGatewayV2HTTPRequest) string {
+	if query, err := url.ParseQuery(req.RawQueryString); err == nil && query.Has(touch.ProbeParameter) {
+		return query.Get(touch.ProbeParameter)
+	}
+	return req.QueryStringParameters[touch.ProbeParameter]
 }
 
 // bodyOf returns the request's body, decoded if API Gateway encoded it.

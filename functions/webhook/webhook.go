@@ -49,6 +49,7 @@ type Queue interface {
 // Receiver proves requests and queues what they say.
 type Receiver struct {
 	clientState secret
+	probes      func(probe string, now time.Time) (touch.Event, bool)
 	alerts      secret
 	tokens      *Tokens
 	queue       Queue
@@ -60,7 +61,10 @@ type Receiver struct {
 // clientState and to Azure Monitor in the path; an empty one authorises nothing,
 // and neither do nil tokens.
 func NewReceiver(clientState, alertSecret string, tokens *Tokens, queue Queue) *Receiver {
-	return &Receiver{clientState: newSecret(clientState), alerts: newSecret(alertSecret), tokens: tokens, queue: queue}
+	probes := func(probe string, now time.Time) (touch.Event, bool) {
+		return touch.ProvenProbe(probe, clientState, now)
+	}
+	return &Receiver{clientState: newSecret(clientState), probes: probes, alerts: newSecret(alertSecret), tokens: tokens, queue: queue}
 }
 
 // Result counts what became of a request's items.
@@ -93,6 +97,19 @@ func (r *Receiver) Notifications(ctx context.Context, body []byte, now time.Time
 		return Result{Foreign: result.Foreign}, fmt.Errorf("%w %d notifications: %w", ErrQueue, len(events), err)
 	}
 	return result, nil
+}
+
+// Probe takes the handshake of a self-test. A probe that is not ours is dropped,
+// as every handshake is: nothing is queued for strangers. It fails with [ErrQueue].
+func (r *Receiver) Probe(ctx context.Context, probe string, now time.Time) error {
+	event, ours := r.probes(probe, now)
+	if !ours {
+		return nil
+	}
+	if err := r.queue.Send(ctx, []touch.Event{event}); err != nil {
+		return fmt.Errorf("%w a self-test: %w", ErrQueue, err)
+	}
+	return nil
 }
 
 // Alert takes one Azure Monitor alert of the common alert schema; given is the

@@ -98,6 +98,13 @@ func apiSubscriptions() api {
 	return api{"the change notifications", "User.Read.All", "subscriptions", paceDirectory}
 }
 
+// apiGroupSubscriptions: reading a group and its members takes less than being
+// notified of it.
+// Source: https://learn.microsoft.com/graph/api/subscription-post-subscriptions
+func apiGroupSubscriptions() api {
+	return api{"the change notifications of groups", "Group.Read.All", "subscriptions", paceDirectory}
+}
+
 // call is what travels with a request down to the transport: which API it is,
 // how many requests it counts as, and which objects it may write.
 type call struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
@@ -16,6 +17,7 @@ import (
 type subscriptionRow struct {
 	ID          string   `json:"id"`
 	Resource    string   `json:"resource"`
+	ChangeType  string   `json:"changeType"`
 	ClientState string   `json:"clientState"`
 	Expires     raw.Time `json:"expirationDateTime"`
 }
@@ -23,7 +25,7 @@ type subscriptionRow struct {
 func (r subscriptionRow) rowID() string { return r.ID }
 
 func (r subscriptionRow) subscription() rollout.Subscription {
-	return rollout.Subscription{ID: r.ID, Resource: r.Resource, ClientState: r.ClientState, ExpiresAt: r.Expires.Time}
+	return rollout.Subscription{ID: r.ID, Resource: r.Resource, ChangeType: r.ChangeType, ClientState: r.ClientState, ExpiresAt: r.Expires.Time}
 }
 
 // Subscriptions reads the app's change notifications. Graph does not tell the
@@ -59,7 +61,11 @@ func (c *Client) CreateSubscription(ctx context.Context, resource, changeType, n
 		return rollout.Subscription{}, err
 	}
 	var r subscriptionRow
-	if err := c.fetch(ctx, call{api: apiSubscriptions()}, req, &r); err != nil {
+	about := apiSubscriptions()
+	if strings.HasPrefix(strings.TrimPrefix(resource, "/"), "groups") {
+		about = apiGroupSubscriptions()
+	}
+	if err := c.fetch(ctx, call{api: about}, req, &r); err != nil {
 		return rollout.Subscription{}, fmt.Errorf("create a subscription on %s: %w", resource, err)
 	}
 	if r.ID == "" {

@@ -92,7 +92,9 @@ func TestTampered(t *testing.T) {
 
 		{"the group was emptied: one change", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Members, g.Direct = nil, nil }) }, "critical exclusion-group [em1 em2] eg [p1 p2]"},
 		{"emptied, and unprotected before that: one cause", func(w *watched) {
-			w.group("eg", func(g *rollout.Group) { g.Members, g.Direct, g.RoleAssignable, g.Restricted = nil, nil, rollout.No, rollout.No })
+			w.group("eg", func(g *rollout.Group) {
+				g.Members, g.Direct, g.RoleAssignable, g.Restricted = nil, nil, rollout.No, rollout.No
+			})
 		}, "critical exclusion-group [em1 em2] eg [p1 p2]"},
 		{"the group was deleted", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Opened, g.Members = false, nil }) }, "critical exclusion-group [em1 em2] eg [p1 p2]"},
 		{"the group was replaced: one change that names it", func(w *watched) {
@@ -103,7 +105,9 @@ func TestTampered(t *testing.T) {
 		}, "critical exclusion-group [em1 em2] eg [p1 p2]"},
 		{"one was taken out of the group", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Members = []string{em1} }) }, "critical exclusion-group [em2] eg [p1 p2]"},
 		{"one policy excludes it no more", func(w *watched) { w.policies[1].ExcludeGroups = nil }, "critical exclusion-group [em1 em2] eg [p2]"},
-		{"the group is protected no more", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.RoleAssignable, g.Restricted = rollout.No, rollout.No }) }, "critical group-unprotected [em1 em2] eg []"},
+		{"the group is protected no more", func(w *watched) {
+			w.group("eg", func(g *rollout.Group) { g.RoleAssignable, g.Restricted = rollout.No, rollout.No })
+		}, "critical group-unprotected [em1 em2] eg []"},
 		{"an owner", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Owners = []string{"u1", "u2"} }) }, "critical group-owner-added [em1 em2] eg []"},
 		{"an owner less", func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Owners = nil }) }, "note group-owner-removed [em1 em2] eg []"},
 		{"owners that are not shown any more", func(w *watched) {

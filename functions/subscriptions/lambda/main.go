@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log"
 	"os"
 	"time"
@@ -42,7 +43,7 @@ func run(ctx context.Context) error {
 	clients := graph.NewClients(app, env.GraphEndpoint, graph.STSTokens{Client: sts.NewFromConfig(aws)}, job.Wall{}, logger)
 	handler := subscriptions.Handler{Tenants: table, Runner: job.New(table, logger, 6*time.Minute), Subscriptions: subscriptions.Subscriptions{
 		Graph: func(ctx context.Context, t rollout.TenantID) (subscriptions.Graph, error) { return clients.For(ctx, t) },
-		Table: table, NotificationURL: env.NotificationURL, ClientState: env.ClientState.ClientState.Reveal(),
+		Table: table, NotificationURL: env.NotificationURL, ClientState: env.ClientState.ClientState.Reveal(), NewProbeID: rand.Text,
 	}}
 	lambda.Start(handler.Handle)
 	return nil

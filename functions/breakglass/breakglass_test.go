@@ -38,6 +38,7 @@ type directory struct {
 	held     map[string][]string
 	policies []rollout.Policy
 	groups   map[string]rollout.Group
+	unread   string    // whose methods cannot be read
 	at       time.Time // of the reading
 	read     int
 	err      error
@@ -51,7 +52,7 @@ func (d *directory) Emergency(_ context.Context, cfg rollout.Config) (rollout.Em
 	for _, e := range cfg.EmergencyAccounts {
 		f := rollout.EmergencyFacts{Account: e.ID}
 		if u, ok := d.users[e.ID]; ok {
-			f.User, f.MethodsRead, f.Held = &u, true, d.held[e.ID]
+			f.User, f.MethodsRead, f.Held = &u, e.ID != d.unread, d.held[e.ID]
 		}
 		seen.Facts = append(seen.Facts, f)
 		seen.Assignments = append(seen.Assignments, rollout.RoleAssignment{PrincipalID: e.ID, RoleDefinitionID: rollout.RoleGlobalAdministrator, DirectoryScopeID: "/"})

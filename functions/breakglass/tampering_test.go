@@ -106,17 +106,23 @@ func TestReadingThatFails(t *testing.T) {
 	u := n.directory.users[two]
 	u.AccountEnabled = rollout.No
 	n.directory.users[two] = u
-	n.directory.err = errors.New("503")
 	before, err := n.table.Emergency(context.Background(), contoso)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.look(night, aboutUser(two, night)); err == nil || !strings.Contains(err.Error(), "prove the emergency accounts") {
-		t.Errorf("error %v", err)
-	}
-	after, err := n.table.Emergency(context.Background(), contoso)
-	if err != nil || after.Version != before.Version || len(n.email.sent) != 0 {
-		t.Errorf("after half a reading: version %d, was %d; sent %v; %v", after.Version, before.Version, n.email.sent, err)
+	for what, fails := range map[string]func(){
+		"no answer":       func() { n.directory.err = errors.New("503") },
+		"half an account": func() { n.directory.err, n.directory.unread = nil, one },
+	} {
+		fails()
+		if err := n.look(night, aboutUser(two, night)); err == nil || !strings.Contains(err.Error(), "prove the emergency accounts") {
+			t.Errorf("%s: error %v", what, err)
+		}
+		n.directory.unread = ""
+		after, err := n.table.Emergency(context.Background(), contoso)
+		if err != nil || after.Version != before.Version || len(n.email.sent) != 0 {
+			t.Errorf("%s: version %d, was %d; sent %v; %v", what, after.Version, before.Version, n.email.sent, err)
+		}
 	}
 	n.directory.err = nil
 	if err := n.look(night.Add(time.Minute), aboutUser(two, night)); err != nil || len(n.email.sent) != 1 {
@@ -171,7 +177,7 @@ func TestRunThatDiesBeforeItTells(t *testing.T) {
 			table := &dies{Table: n.table, down: true}
 			n.b.Table = table
 			delete(n.directory.users, one)
-			if err := n.look(night, aboutUser(one, night)); err == nil {
+			if err := n.look(night.Add(time.Second), aboutUser(one, night)); err == nil {
 				t.Error("no error for the alert that was not claimed")
 			}
 			table.down = false
@@ -203,8 +209,13 @@ func (b *busy) PutEmergency(ctx context.Context, t rollout.TenantID, p rollout.P
 func TestTwoAtOnce(t *testing.T) {
 	n := newBench(t)
 	guarded(t, n)
-	second := *n
 	delete(n.directory.users, one)
+	// The other reads what was there before somebody added a key.
+	earlier := *n.directory
+	earlier.held = map[string][]string{one: n.directory.held[one], two: n.directory.held[two]}
+	second := *n
+	second.directory = &earlier
+	second.b.Graph = func(context.Context, rollout.TenantID) (breakglass.Graph, error) { return &earlier, nil }
 	n.b.Table = &busy{Table: n.table, other: func() {
 		if err := second.look(night, aboutUser(one, night)); err != nil {
 			t.Error(err)
@@ -271,6 +282,14 @@ func TestSelfTest(t *testing.T) {
 		}
 	}
 	sent("p1", night)
+	// Another firm's self-test is none of ours, whatever its id.
+	if err := n.table.PutConfig(ctx, rollout.Config{Tenant: "fabrikam.onmicrosoft.com", TimeZone: "UTC"}); err != nil {
+		t.Fatal(err)
+	}
+	n.hear(t, night, touch.Event{Source: touch.SourceProbe, Probe: "p1", Tenant: "fabrikam.onmicrosoft.com"})
+	if p, err := n.table.Probe(ctx, contoso); err != nil || !p.HeardAt.IsZero() {
+		t.Errorf("heard by another firm's: %+v, %v", p, err)
+	}
 	heard("p1", night.Add(time.Second))
 	poll(night.Add(time.Hour))
 	sent("p2", night.Add(24*time.Hour))

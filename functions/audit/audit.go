@@ -40,6 +40,9 @@ type Table interface {
 	EachObservation(ctx context.Context, t rollout.TenantID) iter.Seq2[rollout.Observation, error]
 	PutObservations(ctx context.Context, t rollout.TenantID, later []rollout.Observation) error
 	PutCoverage(ctx context.Context, t rollout.TenantID, p rollout.CoveragePoint) error
+	Emergency(ctx context.Context, t rollout.TenantID) (rollout.ProvenEmergency, error)
+	Probe(ctx context.Context, t rollout.TenantID) (rollout.Probe, error)
+	Subscriptions(ctx context.Context, t rollout.TenantID) ([]rollout.Subscription, error)
 }
 
 // Audit audits tenants.
@@ -242,6 +245,11 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 		return fmt.Errorf("read the drills: %w", err)
 	}
 	tally.AddDrills(drills)
+	watched, err := a.watched(ctx, cfg.Tenant)
+	if err != nil {
+		return err
+	}
+	tally.Watched(watched)
 	run.Coverage, run.Findings = tally.Coverage(), tally.Findings(previous.Findings)
 	choice := rollout.ChooseMethod(cfg, announced, run.Plans, run.Coverage, day)
 	run.Method, run.MethodReason, run.MethodAdvice = choice.Method, choice.Reason, choice.Advice
@@ -270,6 +278,22 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 		sum.Count(name, n)
 	}
 	return nil
+}
+
+// watched is what breakglass and subscriptions know of the emergency accounts. The
+// proof is breakglass's, which made it an hour ago and alerts on what changed; the
+// audit shows it and reads nothing again for it.
+func (a Audit) watched(ctx context.Context, t rollout.TenantID) (w rollout.EmergencyWatch, err error) {
+	if w.Proof, err = a.Table.Emergency(ctx, t); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return w, fmt.Errorf("read the proof of the emergency accounts: %w", err)
+	}
+	if w.Probe, err = a.Table.Probe(ctx, t); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return w, fmt.Errorf("read the self-test of the notifications: %w", err)
+	}
+	if w.Subscriptions, err = a.Table.Subscriptions(ctx, t); err != nil {
+		return w, fmt.Errorf("read the subscriptions: %w", err)
+	}
+	return w, nil
 }
 
 // announced is the method that people were told of, which is kept: it is free to

@@ -17,6 +17,9 @@ const (
 // that nobody has documented: the audit logs them.
 const FindingUnknownMethod = "unknown-method"
 
+// findingWouldStop is the audit's own word for what the proof says more exactly.
+const findingWouldStop = "policy-would-stop-emergency"
+
 // findingRule is one kind of finding about accounts: one cause, with the accounts
 // concerned, and not one finding per account.
 type findingRule struct {
@@ -37,7 +40,7 @@ func findingRules(cfg Config, dir Directory, day Date, now time.Time) []findingR
 
 func emergencyRules() []findingRule {
 	return []findingRule{{
-		"policy-would-stop-emergency", SeverityCritical,
+		findingWouldStop, SeverityCritical,
 		"An emergency account is not proven to stand outside every policy", "%d emergency accounts are not proven to stand outside every policy",
 		"Exclude each emergency account by its id from every policy that the evidence names, report-only and Microsoft's own included.",
 		func(a Account) bool { return a.Class == ClassEmergency && len(a.StoppedBy) > 0 },

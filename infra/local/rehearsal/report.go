@@ -56,6 +56,10 @@ type report struct {
 	Kinds        []kindLine
 	AlertLines   []alertLine
 	DrillLines   []drillLine
+	ProvenAt     string // empty without a proof
+	ProvenCount  string
+	ProofLines   []proofLine
+	Changed      []changedLine
 	LockOutLines []lockOutLine
 	HoldoutLines []string
 	ClassLines   []classLine
@@ -82,6 +86,7 @@ func newReport(t Timeline) (*report, error) {
 	r.messages()
 	r.alerts()
 	r.drills()
+	r.proof()
 	r.lockOuts()
 	r.classes()
 	r.parts()

@@ -78,6 +78,12 @@ func small() Timeline {
 					{ID: "gone", Severity: "critical", Text: "was mended", GoneAt: *at(1, 0)}, {ID: "idle", Severity: "note", Text: "Nothing demands MFA"}, {ID: "weak", Evidence: "policy of " + bob + ", policy " + managed, Severity: "warning", Text: "1 person has SMS only", Accounts: []string{alice}, Remedy: "Ask them."},
 				},
 			},
+			proof: rollout.ProvenEmergency{
+				Version: 3, ReadAt: *at(2, 0), Proven: 0, Accounts: []string{key},
+				Proofs:   []rollout.EmergencyProof{{Account: key, Policies: []rollout.PolicyVerdict{{ID: "p1", Name: "<i>MFA</i>", State: rollout.StateReportOnly, Verdict: rollout.VerdictExcluded, Path: []string{"excluded through group A > B"}}}}},
+				Findings: []rollout.EmergencyFinding{{ID: "disabled", Severity: rollout.SeverityCritical, Text: "The account is disabled.", Remedy: "Enable it.", Accounts: []string{strings.ToUpper(key)}}},
+				Changes:  []rollout.EmergencyChange{{ID: "c", Severity: rollout.SeverityCritical, Text: "The account was disabled.", Accounts: []string{key}, SeenAt: *at(1, 0)}, {ID: "d", Severity: rollout.SeverityNote, Text: "It is protected now.", Accounts: []string{key}, SeenAt: *at(2, 0)}},
+			},
 			policies: map[string]string{strings.ToUpper(managed): "Microsoft-managed: <i>all</i>"},
 			known: rollout.Known{Drills: []rollout.Drill{
 				{Account: key, Custodian: "Head of <i>Finance</i>", OpenedAt: *at(1, 0), ClosesAt: *at(8, 0), FailedAt: *at(8, 200), Why: "nobody signed in"},
@@ -168,6 +174,7 @@ func TestReportSays(t *testing.T) {
 		"messages": {"251 in all", "announcement to each person who has to act 200", "strange 1"},
 		"drills":   {"Emergency One COO", "passed Mon 5 Oct, 11:01 4 minutes azureMonitor, poll not said by the log", "Head of <i>Finance</i>", "failed nobody signed in - - -", "not over"},
 		"alerts":   {"The slowest left 8 minutes after the sign-in, half of them within 4 minutes", "Emergency One sign-in drill Mon 5 Oct, 11:00 4 minutes 9 minutes, by link", "41 minutes, by link to <b>Ana</b>, after 2 calls", "no drill", "no alert", "not acknowledged"},
+		"proof":    {"0 of 1 proven", "Read on Wed 7 Oct, 11:00", "Emergency One not proven The account is disabled. Enable it.", "<i>MFA</i> report-only excluded excluded through group A > B", "Wed 7 Oct, 11:00 It is protected now. no alert", "Tue 6 Oct, 11:00 The account was disabled. alerted Emergency One"},
 		"lockouts": {"<script>alert(1)</script> not registered and stopped Wed 7 Oct, 11:00 Wed 7 Oct, 12:30 signed in 90 minutes", "still open"},
 		"holdouts": {`=HYPERLINK("http://example.com")" onload="x`},
 		"classes":  {"member 2 2 1", "emergency account outside every policy on purpose; each use raises an alert 1 no"},
@@ -298,7 +305,7 @@ func TestReportIsTheSameEveryTime(t *testing.T) {
 func TestReportOfNothing(t *testing.T) {
 	texts, _ := sections(t, written(t, Timeline{Tenant: "fabrikam.onmicrosoft.com", Days: 1, From: rollout.Date{Year: 2026, Month: time.May, Day: 4}}))
 	for section, want := range map[string]string{
-		"verdict": "None of Sallyport's promises", "coverage": "There are not two days", "holds": "No wave was held", "alerts": "No emergency account was used", "drills": "No drill was planned",
+		"verdict": "None of Sallyport's promises", "coverage": "There are not two days", "holds": "No wave was held", "alerts": "No emergency account was used", "drills": "No drill was planned", "proof": "There is no proof yet",
 		"lockouts": "Nobody was locked out", "holdouts": "None", "findings": "None", "changes": "Nothing was written",
 	} {
 		if !strings.Contains(texts[section], want) {

@@ -3,11 +3,13 @@ package rehearsal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"sallyport/shared/rollout"
+	"sallyport/shared/store"
 )
 
 // Timeline is what a rehearsal came to: timeline.json. The same tenant, config,
@@ -98,6 +100,7 @@ type detail struct {
 	accounts []rollout.Account
 	known    rollout.Known
 	alerts   []rollout.Alert
+	proof    rollout.ProvenEmergency
 	changes  []rollout.Change
 	policies map[string]string // display names, by id
 }
@@ -116,6 +119,12 @@ func (w *world) timeline(ctx context.Context) (Timeline, error) {
 		func() (err error) { d.accounts, err = w.truth.Accounts(ctx, w.cfg.Tenant); return },
 		func() (err error) { d.known, err = w.truth.Known(ctx, w.cfg.Tenant); return },
 		func() (err error) { d.alerts, err = w.truth.Alerts(ctx, w.cfg.Tenant); return },
+		func() (err error) {
+			if d.proof, err = w.truth.Emergency(ctx, w.cfg.Tenant); errors.Is(err, store.ErrNotFound) {
+				err = nil // Graph was never reached
+			}
+			return err
+		},
 		func() (err error) { d.changes, err = w.truth.Changes(ctx, w.cfg.Tenant); return },
 		func() (err error) { t.points, err = w.truth.Coverage(ctx, w.cfg.Tenant); return },
 	} {

@@ -18,6 +18,7 @@ type checked struct {
 	Accounts []checkedAccount           `json:"accounts"`
 	Findings []rollout.EmergencyFinding `json:"findings"` // of all accounts, each cause once
 	Groups   []checkedGroup             `json:"groups"`   // those that keep the accounts out
+	Last     *checkedProof              `json:"lastProof,omitempty"`
 }
 
 type checkedAccount struct {
@@ -124,6 +125,9 @@ func writeChecked(to io.Writer, answer checked) error {
 		b.WriteString(wrapped("", "", f.Severity+": "+f.Text))
 		b.WriteString(wrapped("  ", "  ", "accounts: "+strings.Join(f.Accounts, ", ")))
 		b.WriteString(wrapped("  ", "  ", f.Remedy) + "\n")
+	}
+	if answer.Last != nil {
+		b.WriteString(answer.Last.words())
 	}
 	fmt.Fprintf(&b, "%d of %d accounts proven; at least two are needed.\n", answer.Proven, len(answer.Accounts))
 	if _, err := io.WriteString(to, b.String()); err != nil {

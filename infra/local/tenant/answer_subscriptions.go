@@ -99,6 +99,11 @@ func (t *Tenant) handshake(c *call) answer {
 	if a := refuseSubscription(body, c.at); a.status != 0 {
 		return a
 	}
+	// To read a group and its members takes less than to be notified of it.
+	// Source: https://learn.microsoft.com/graph/api/subscription-post-subscriptions
+	if strings.HasPrefix(strings.ToLower(strings.Trim(text(body, "resource"), "/")), "groups") && !c.may(one("Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")) {
+		return problem(http.StatusForbidden, "ExtensionError", "Operation: Create; Exception: [Status Code: Forbidden; Reason: ]")
+	}
 	t.mu.Lock()
 	token := "Validation: " + t.newID("validation") + " <&+ü>"
 	rt := t.callBack

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -260,4 +261,9 @@ func TestQueueGetsBackWhatFailed(t *testing.T) {
 	if len(n.email.sent) != 1 {
 		t.Errorf("alerts %v, want the one of Azure Monitor", n.email.sent)
 	}
+}
+
+// first are the alerts that were sent, without the calls that repeat them.
+func (c *channel) first() []string {
+	return slices.DeleteFunc(slices.Clone(c.sent), func(id string) bool { return strings.HasPrefix(id, "repeat-") })
 }

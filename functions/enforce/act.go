@@ -31,18 +31,19 @@ func (r run) createGroup(ctx context.Context, a rollout.CreateGroup) error {
 		}
 		record.Version++
 	}
-	return r.change(ctx, "createGroup", a.Purpose, "", a.Name, a.Reason, func() error {
+	w := rollout.Change{What: rollout.ChangeCreateGroup, Target: a.Purpose, After: a.Name, Reason: a.Reason}
+	return r.change(ctx, w, func() (left, error) {
 		id, found, err := r.graph.FindGroup(ctx, record.Marker)
 		if err != nil {
-			return fmt.Errorf("look for group %s: %w", a.Purpose, err)
+			return left{}, fmt.Errorf("look for group %s: %w", a.Purpose, err)
 		}
 		if !found {
 			if id, err = r.graph.CreateGroup(ctx, a.Name, record.Marker); err != nil {
-				return fmt.Errorf("create group %s: %w", a.Purpose, err)
+				return left{}, fmt.Errorf("create group %s: %w", a.Purpose, err)
 			}
 		}
 		record.ID = id
-		return r.Table.PutGroup(ctx, r.cfg.Tenant, record)
+		return left{}, r.Table.PutGroup(ctx, r.cfg.Tenant, record)
 	})
 }
 
@@ -64,21 +65,51 @@ func (r run) fillGroup(ctx context.Context, a rollout.FillGroup) error {
 	if i < 0 {
 		return fmt.Errorf("group %s is not recorded as ours", a.Purpose)
 	}
-	id := groups[i].ID
-	describe := fmt.Sprintf("add %s; remove %s", strings.Join(a.Add, " "), strings.Join(a.Remove, " "))
-	return r.change(ctx, "fillGroup", id, "", describe, a.Reason, func() error {
-		for chunk := range slices.Chunk(a.Add, membersPerPatch) {
-			if err := r.graph.AddMembers(ctx, groups, id, chunk); err != nil {
-				return fmt.Errorf("add %d members to group %s: %w", len(chunk), a.Purpose, err)
-			}
+	return r.moveMembers(ctx, groups, groups[i], a.Add, a.Remove, a.Reason, 0)
+}
+
+// membersPerChange is how many members one change moves: its entry in the log
+// names them all, and has to fit the table.
+const membersPerChange = 1000
+
+// moveMembers adds people to a group and takes others out, recorded in pieces.
+func (r run) moveMembers(ctx context.Context, groups []rollout.OwnedGroup, group rollout.OwnedGroup, add, remove []string, reason string, undoes int64) error {
+	pieces := []rollout.Change{}
+	for piece := range slices.Chunk(add, membersPerChange) {
+		pieces = append(pieces, rollout.Change{Added: piece})
+	}
+	for piece := range slices.Chunk(remove, membersPerChange) {
+		if n := len(pieces); n > 0 && len(pieces[n-1].Added)+len(piece) <= membersPerChange && len(pieces[n-1].Removed) == 0 {
+			pieces[n-1].Removed = piece
+			continue
 		}
-		for _, member := range a.Remove {
-			if err := r.graph.RemoveMember(ctx, groups, id, member); err != nil {
-				return fmt.Errorf("remove %s from group %s: %w", member, a.Purpose, err)
-			}
+		pieces = append(pieces, rollout.Change{Removed: piece})
+	}
+	for _, w := range pieces {
+		w.What, w.Target, w.Reason, w.Undoes = rollout.ChangeGroupMembers, group.ID, reason, undoes
+		if err := r.change(ctx, w, func() (left, error) { return r.moveSome(ctx, groups, group, w) }); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
+}
+
+// moveSome says who was moved, also when not all were.
+func (r run) moveSome(ctx context.Context, groups []rollout.OwnedGroup, group rollout.OwnedGroup, w rollout.Change) (left, error) {
+	var moved left
+	for chunk := range slices.Chunk(w.Added, membersPerPatch) {
+		if err := r.graph.AddMembers(ctx, groups, group.ID, chunk); err != nil {
+			return moved, fmt.Errorf("add %d members to group %s: %w", len(chunk), group.Purpose, err)
+		}
+		moved.added = append(moved.added, chunk...)
+	}
+	for _, member := range w.Removed {
+		if err := r.graph.RemoveMember(ctx, groups, group.ID, member); err != nil {
+			return moved, fmt.Errorf("remove %s from group %s: %w", member, group.Purpose, err)
+		}
+		moved.removed = append(moved.removed, member)
+	}
+	return moved, nil
 }
 
 // createPolicy makes a wave's policy, report-only, once: the intent is
@@ -101,25 +132,27 @@ func (r run) createPolicy(ctx context.Context, a rollout.CreatePolicy) error {
 		return fmt.Errorf("record the intent to create the policy of %s: %w", a.Draft.Wave, err)
 	}
 	record.Version++
-	return r.change(ctx, "createPolicy", a.Draft.Wave, "", rollout.StateReportOnly, a.Reason, func() error {
+	w := rollout.Change{What: rollout.ChangeCreatePolicy, Target: a.Draft.Wave, After: rollout.StateReportOnly, Reason: a.Reason}
+	return r.change(ctx, w, func() (left, error) {
 		policy, found, err := r.marked(ctx, record.Marker)
 		if err != nil {
-			return err
+			return left{}, err
 		}
 		if !found {
 			if policy, err = r.graph.CreatePolicy(ctx, a.Draft); err != nil {
-				return fmt.Errorf("create the policy of %s: %w", a.Draft.Wave, err)
+				return left{}, fmt.Errorf("create the policy of %s: %w", a.Draft.Wave, err)
 			}
 		}
 		// What is posted is not always what is kept: believe the reading alone.
-		if policy, err = r.graph.Policy(ctx, policy.ID); err != nil {
-			return fmt.Errorf("read back the policy of %s: %w", a.Draft.Wave, err)
+		policy, text, err := r.graph.PolicyCopy(ctx, policy.ID)
+		if err != nil {
+			return left{}, fmt.Errorf("read back the policy of %s: %w", a.Draft.Wave, err)
 		}
 		if err := r.check(a.Draft, policy, rollout.StateReportOnly); err != nil {
-			return err
+			return left{copy: text}, err
 		}
 		record.ID, record.State = policy.ID, policy.State
-		return r.Table.PutPolicy(ctx, r.cfg.Tenant, record)
+		return left{copy: text}, r.Table.PutPolicy(ctx, r.cfg.Tenant, record)
 	})
 }
 
@@ -165,20 +198,22 @@ func (r run) switchOn(ctx context.Context, a rollout.SwitchOn) error {
 	if err != nil {
 		return err
 	}
-	before, err := r.graph.Policy(ctx, record.ID)
+	before, text, err := r.graph.PolicyCopy(ctx, record.ID)
 	if err != nil {
 		return fmt.Errorf("read policy %s before the switch: %w", record.ID, err)
 	}
 	if err := r.check(record.Draft, before, rollout.StateReportOnly); err != nil {
 		return fmt.Errorf("not switched: %w", err)
 	}
-	if err := r.setState(ctx, record, policies, before.State, rollout.StateEnabled, a.Reason); err != nil {
+	w := rollout.Change{Before: before.State, Copy: text, After: rollout.StateEnabled, Reason: a.Reason}
+	if _, err := r.setState(ctx, record, policies, w); err != nil {
 		return err
 	}
 	return r.move(ctx, a.Wave, rollout.WaveEnforced, a.Reason)
 }
 
-// rollBack puts a wave back to report-only.
+// rollBack puts a wave back to report-only. A policy that somebody else has
+// taken back already is left as it is.
 func (r run) rollBack(ctx context.Context, a rollout.RollBack) error {
 	if a.Method == rollout.MethodSecurityDefaults {
 		return r.setDefaults(ctx, a.Wave, false, rollout.WaveRolledBack, a.Reason)
@@ -187,8 +222,15 @@ func (r run) rollBack(ctx context.Context, a rollout.RollBack) error {
 	if err != nil {
 		return err
 	}
-	if err := r.setState(ctx, record, policies, rollout.StateEnabled, rollout.StateReportOnly, a.Reason); err != nil {
-		return err
+	before, text, err := r.graph.PolicyCopy(ctx, record.ID)
+	if err != nil {
+		return fmt.Errorf("read policy %s before it is put back: %w", record.ID, err)
+	}
+	if before.State == rollout.StateEnabled {
+		w := rollout.Change{Before: before.State, Copy: text, After: rollout.StateReportOnly, Reason: a.Reason}
+		if _, err := r.setState(ctx, record, policies, w); err != nil {
+			return err
+		}
 	}
 	return r.move(ctx, a.Wave, rollout.WaveRolledBack, a.Reason)
 }
@@ -205,49 +247,64 @@ func (r run) owned(ctx context.Context, wave, id string) (rollout.OwnedPolicy, [
 	return policies[i], policies, nil
 }
 
-func (r run) setState(ctx context.Context, record rollout.OwnedPolicy, policies []rollout.OwnedPolicy, before, after, reason string) error {
-	err := r.change(ctx, "setPolicyState", record.ID, before, after, reason, func() error {
-		if err := r.graph.SetPolicyState(ctx, policies, record.ID, after); err != nil {
-			return fmt.Errorf("set policy %s to %s: %w", record.ID, after, err)
+// setState sets the state of a policy of Sallyport's, and returns what it then
+// is, byte for byte. w says what was there and what is to be.
+func (r run) setState(ctx context.Context, record rollout.OwnedPolicy, policies []rollout.OwnedPolicy, w rollout.Change) (text string, err error) {
+	w.What, w.Target = rollout.ChangePolicyState, record.ID
+	err = r.change(ctx, w, func() (left, error) {
+		if err := r.graph.SetPolicyState(ctx, policies, record.ID, w.After); err != nil {
+			return left{}, fmt.Errorf("set policy %s to %s: %w", record.ID, w.After, err)
 		}
-		live, err := r.graph.Policy(ctx, record.ID)
+		live, now, err := r.graph.PolicyCopy(ctx, record.ID)
 		if err != nil {
-			return fmt.Errorf("read back policy %s: %w", record.ID, err)
+			return left{}, fmt.Errorf("read back policy %s: %w", record.ID, err)
 		}
-		if live.State != after {
-			return fmt.Errorf("policy %s reads %q after it was set to %q", record.ID, live.State, after)
+		if live.State != w.After {
+			return left{copy: now}, fmt.Errorf("policy %s reads %q after it was set to %q", record.ID, live.State, w.After)
 		}
-		return nil
+		text = now
+		return left{copy: now}, nil
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	record.State = after
+	record.State = w.After
 	if err := r.Table.PutPolicy(ctx, r.cfg.Tenant, record); err != nil && !errors.Is(err, store.ErrConflict) {
-		return fmt.Errorf("record the state of policy %s: %w", record.ID, err)
+		return text, fmt.Errorf("record the state of policy %s: %w", record.ID, err)
 	}
-	return nil
+	return text, nil
 }
 
 func (r run) setDefaults(ctx context.Context, wave string, on bool, to rollout.WaveState, reason string) error {
-	err := r.change(ctx, "setSecurityDefaults", "securityDefaults", fmt.Sprint(!on), fmt.Sprint(on), reason, func() error { return r.defaults(ctx, on) })
-	if err != nil {
+	if err := r.switchDefaults(ctx, on, reason, 0); err != nil {
 		return err
 	}
 	return r.move(ctx, wave, to, reason)
 }
 
-// defaults switches Security Defaults and reads them back.
-func (r run) defaults(ctx context.Context, on bool) error {
-	if err := r.graph.SetSecurityDefaults(ctx, on); err != nil {
-		return fmt.Errorf("set Security Defaults to %t: %w", on, err)
-	}
-	live, err := r.graph.SecurityDefaults(ctx)
+// switchDefaults switches Security Defaults, if they are not so already.
+func (r run) switchDefaults(ctx context.Context, on bool, reason string, undoes int64) error {
+	before, err := r.graph.SecurityDefaults(ctx)
 	if err != nil {
-		return fmt.Errorf("read back Security Defaults: %w", err)
+		return fmt.Errorf("read Security Defaults before they are set: %w", err)
 	}
-	if live != on {
-		return fmt.Errorf("Security Defaults read %t after they were set to %t", live, on)
+	if before == on {
+		return nil
 	}
-	return nil
+	w := rollout.Change{
+		What: rollout.ChangeDefaults, Target: "securityDefaults", Before: fmt.Sprint(before), After: fmt.Sprint(on), Reason: reason, Undoes: undoes,
+	}
+	return r.change(ctx, w, func() (left, error) {
+		if err := r.graph.SetSecurityDefaults(ctx, on); err != nil {
+			return left{}, fmt.Errorf("set Security Defaults to %t: %w", on, err)
+		}
+		live, err := r.graph.SecurityDefaults(ctx)
+		if err != nil {
+			return left{}, fmt.Errorf("read back Security Defaults: %w", err)
+		}
+		if live != on {
+			return left{}, fmt.Errorf("Security Defaults read %t after they were set to %t", live, on)
+		}
+		return left{}, nil
+	})
 }

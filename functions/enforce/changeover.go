@@ -41,6 +41,7 @@ func (r run) changeOver(ctx context.Context, a rollout.ChangeOverDefaults) error
 			return err
 		}
 	}
+	r.ending = true
 	if err := r.forward(ctx, &record, a); err != nil {
 		return r.takeBack(ctx, record, a, err)
 	}
@@ -59,7 +60,7 @@ func (r run) beginChangeOver(ctx context.Context, last rollout.ChangeOver, a rol
 		if err != nil {
 			return last, err
 		}
-		live, err := r.graph.Policy(ctx, record.ID)
+		live, _, err := r.graph.PolicyCopy(ctx, record.ID)
 		if err != nil {
 			return last, fmt.Errorf("read policy %s before the change-over: %w", record.ID, err)
 		}
@@ -80,7 +81,7 @@ func (r run) forward(ctx context.Context, record *rollout.ChangeOver, a rollout.
 			return err
 		}
 	}
-	if err := r.change(ctx, "setSecurityDefaults", "securityDefaults", "true", "false", a.Reason, func() error { return r.defaults(ctx, false) }); err != nil {
+	if err := r.switchDefaults(ctx, false, a.Reason, 0); err != nil {
 		return err
 	}
 	until := r.Clock.Now().Add(forwardFor)
@@ -98,7 +99,7 @@ func (r run) enable(ctx context.Context, p rollout.OwnedPolicy, reason string) e
 	if err != nil {
 		return err
 	}
-	live, err := r.graph.Policy(ctx, record.ID)
+	live, text, err := r.graph.PolicyCopy(ctx, record.ID)
 	if err != nil {
 		return fmt.Errorf("read policy %s: %w", record.ID, err)
 	}
@@ -108,20 +109,23 @@ func (r run) enable(ctx context.Context, p rollout.OwnedPolicy, reason string) e
 	if live.State == rollout.StateEnabled {
 		return nil
 	}
-	return r.setState(ctx, record, policies, live.State, rollout.StateEnabled, reason)
+	_, err = r.setState(ctx, record, policies, rollout.Change{Before: live.State, Copy: text, After: rollout.StateEnabled, Reason: reason})
+	return err
 }
+
+const backReason = "the change-over is taken back"
 
 // takeBack puts the tenant back to Security Defaults: the policies first, since
 // Graph refuses the Defaults while one is enabled.
 func (r run) takeBack(ctx context.Context, record rollout.ChangeOver, a rollout.ChangeOverDefaults, why error) error {
-	r.unrecorded = true
+	r.ending, r.unrecorded = true, true
 	until := r.Clock.Now().Add(backFor)
 	for _, p := range a.Policies {
 		if err := r.insist(ctx, until, func() error { return r.reportOnly(ctx, p) }); err != nil {
 			return r.stuck(ctx, record, why, fmt.Errorf("put the policy of wave %s back to report-only: %w", p.Wave, err))
 		}
 	}
-	if err := r.insist(ctx, until, func() error { return r.defaultsOn(ctx) }); err != nil {
+	if err := r.insist(ctx, until, func() error { return r.switchDefaults(ctx, true, backReason, 0) }); err != nil {
 		return r.stuck(ctx, record, why, err)
 	}
 	record.Failure = why.Error()
@@ -143,22 +147,15 @@ func (r run) reportOnly(ctx context.Context, p rollout.OwnedPolicy) error {
 	if err != nil {
 		return err
 	}
-	live, err := r.graph.Policy(ctx, record.ID)
+	live, text, err := r.graph.PolicyCopy(ctx, record.ID)
 	if err != nil {
 		return fmt.Errorf("read policy %s: %w", record.ID, err)
 	}
 	if live.State != rollout.StateEnabled {
 		return nil
 	}
-	return r.setState(ctx, record, policies, live.State, rollout.StateReportOnly, "the change-over is taken back")
-}
-
-func (r run) defaultsOn(ctx context.Context) error {
-	on, err := r.graph.SecurityDefaults(ctx)
-	if err != nil || on {
-		return err
-	}
-	return r.change(ctx, "setSecurityDefaults", "securityDefaults", "false", "true", "the change-over is taken back", func() error { return r.defaults(ctx, true) })
+	_, err = r.setState(ctx, record, policies, rollout.Change{Before: live.State, Copy: text, After: rollout.StateReportOnly, Reason: backReason})
+	return err
 }
 
 // insist tries until it succeeds, or until then.

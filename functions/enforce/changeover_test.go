@@ -80,11 +80,11 @@ func (i *interference) call() error {
 	return nil
 }
 
-func (i *interference) Policy(ctx context.Context, id string) (rollout.Policy, error) {
+func (i *interference) PolicyCopy(ctx context.Context, id string) (rollout.Policy, string, error) {
 	if err := i.call(); err != nil {
-		return rollout.Policy{}, err
+		return rollout.Policy{}, "", err
 	}
-	return i.Graph.Policy(ctx, id)
+	return i.Graph.PolicyCopy(ctx, id)
 }
 
 func (i *interference) SecurityDefaults(ctx context.Context) (bool, error) {
@@ -206,7 +206,9 @@ func TestChangeOverTakesPoliciesBackFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(changes, func(c rollout.Change) bool { return c.What == "setPolicyState" && c.After == rollout.StateEnabled && c.Result == "done" }) {
+	if !slices.ContainsFunc(changes, func(c rollout.Change) bool {
+		return c.What == rollout.ChangePolicyState && c.After == rollout.StateEnabled
+	}) {
 		t.Error("no policy was ever on: this test shows nothing")
 	}
 }
@@ -258,8 +260,11 @@ func TestChangeOverTimesOut(t *testing.T) {
 // fails by now: by the way back.
 func TestChangeOverIsEndedAnyway(t *testing.T) {
 	for name, spoil := range map[string]func(b *bench) error{
-		"paused":     func(b *bench) error { b.cfg.Paused = true; return b.table.PutConfig(context.Background(), b.cfg) },
-		"gate fails": func(b *bench) error { b.cfg.Communication.HelpDesk = rollout.HelpDesk{}; return b.table.PutConfig(context.Background(), b.cfg) },
+		"paused": func(b *bench) error { b.cfg.Paused = true; return b.table.PutConfig(context.Background(), b.cfg) },
+		"gate fails": func(b *bench) error {
+			b.cfg.Communication.HelpDesk = rollout.HelpDesk{}
+			return b.table.PutConfig(context.Background(), b.cfg)
+		},
 		"out of hours": func(b *bench) error {
 			b.clock.Set(b.clock.Now().Add(10 * time.Hour))
 			return nil
@@ -315,11 +320,11 @@ type amnesiac struct {
 	off func() bool
 }
 
-func (a amnesiac) PutChange(ctx context.Context, t rollout.TenantID, c rollout.Change) error {
+func (a amnesiac) AppendChange(ctx context.Context, t rollout.TenantID, c rollout.Change) (rollout.Change, error) {
 	if a.off() {
-		return errors.New("table down")
+		return rollout.Change{}, errors.New("table down")
 	}
-	return a.Store.PutChange(ctx, t, c)
+	return a.Store.AppendChange(ctx, t, c)
 }
 
 // The way back is not barred by a log that cannot be written.

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"sallyport/shared/graph"
@@ -30,7 +29,7 @@ type Graph interface {
 	Groups(ctx context.Context, ids []string) (map[string]rollout.Group, error)
 	ReadWays(ctx context.Context, groups map[string]rollout.Group, accounts []string) error
 	Policies(ctx context.Context) ([]rollout.Policy, error)
-	Policy(ctx context.Context, id string) (rollout.Policy, error)
+	PolicyCopy(ctx context.Context, id string) (rollout.Policy, string, error)
 	SecurityDefaults(ctx context.Context) (bool, error)
 
 	CreatePolicy(ctx context.Context, d rollout.PolicyDraft) (rollout.Policy, error)
@@ -49,15 +48,23 @@ type Table interface {
 	Accounts(ctx context.Context, t rollout.TenantID) ([]rollout.Account, error)
 	Observations(ctx context.Context, t rollout.TenantID) ([]rollout.Observation, error)
 	Known(ctx context.Context, t rollout.TenantID) (rollout.Known, error)
+	Waves(ctx context.Context, t rollout.TenantID) ([]rollout.Wave, error)
 	Wave(ctx context.Context, t rollout.TenantID, name string) (rollout.Wave, error)
 	PutWave(ctx context.Context, t rollout.TenantID, w rollout.Wave) error
 	Policies(ctx context.Context, t rollout.TenantID) ([]rollout.OwnedPolicy, error)
 	PutPolicy(ctx context.Context, t rollout.TenantID, p rollout.OwnedPolicy) error
 	Groups(ctx context.Context, t rollout.TenantID) ([]rollout.OwnedGroup, error)
 	PutGroup(ctx context.Context, t rollout.TenantID, g rollout.OwnedGroup) error
-	PutChange(ctx context.Context, t rollout.TenantID, c rollout.Change) error
 	ChangeOver(ctx context.Context, t rollout.TenantID) (rollout.ChangeOver, error)
 	PutChangeOver(ctx context.Context, t rollout.TenantID, c rollout.ChangeOver) error
+	Pause(ctx context.Context, t rollout.TenantID) (rollout.Pause, error)
+	Orders(ctx context.Context, t rollout.TenantID) ([]rollout.Order, error)
+	PutOrder(ctx context.Context, t rollout.TenantID, o rollout.Order) error
+
+	AppendChange(ctx context.Context, t rollout.TenantID, c rollout.Change) (rollout.Change, error)
+	ChangeHead(ctx context.Context, t rollout.TenantID) (rollout.ChangeHead, error)
+	Change(ctx context.Context, t rollout.TenantID, seq int64) (rollout.Change, error)
+	Changes(ctx context.Context, t rollout.TenantID) ([]rollout.Change, error)
 }
 
 // Enforce moves the waves of tenants.
@@ -70,22 +77,30 @@ type Enforce struct {
 	Log   *slog.Logger
 }
 
-// Run does what is due in one tenant. An action that fails never stops those of
-// other waves; the next run finds what is left.
+// Run does what is due in one tenant. What an earlier run left in doubt and what
+// the operator ordered come first, also while the rollout is paused. An action
+// that fails never stops those of other waves; the next run finds what is left.
 func (e Enforce) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum *job.Summary) error {
 	cfg, err := e.Table.Config(ctx, t)
 	if err != nil {
 		return fmt.Errorf("read rollout.yaml of the tenant: %w", err)
 	}
-	known, err := e.Table.Known(ctx, t)
+	r := run{Enforce: e, cfg: cfg, now: now, by: "enforce"}
+	failed := r.first(ctx, sum)
+	changing, err := e.Table.ChangeOver(ctx, t)
 	if err != nil {
-		return fmt.Errorf("read what is known of the rollout: %w", err)
+		return errors.Join(failed, fmt.Errorf("read the record of the change-over: %w", err))
 	}
-	if cfg.Paused && !known.ChangeOver.Open() {
+	if cfg.Paused && !changing.Open() {
 		sum.Note("paused", "true")
-		return nil
+		return failed
 	}
-	seen, err := e.known(ctx, t)
+	return errors.Join(failed, r.due(ctx, sum))
+}
+
+// due does what the rules say is due now.
+func (r run) due(ctx context.Context, sum *job.Summary) error {
+	seen, err := r.known(ctx, r.cfg.Tenant)
 	if errors.Is(err, store.ErrNotFound) {
 		sum.Note("waiting", "first audit")
 		return nil
@@ -93,26 +108,66 @@ func (e Enforce) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum
 	if err != nil {
 		return err
 	}
-	g, err := e.Graph(ctx, t)
+	known, err := r.Table.Known(ctx, r.cfg.Tenant)
 	if err != nil {
-		return fmt.Errorf("connect to Graph: %w", err)
+		return fmt.Errorf("read what is known of the rollout: %w", err)
 	}
-	if seen.Live, err = Look(ctx, g, cfg, seen.Audit, known); err != nil {
+	if r, err = r.connected(ctx); err != nil {
+		return err
+	}
+	if seen.Live, err = Look(ctx, r.graph, r.cfg, seen.Audit, known); err != nil {
 		return fmt.Errorf("read the tenant before any write: %w", err)
 	}
-	r := run{Enforce: e, graph: g, cfg: cfg, now: now}
+	r.ending = known.ChangeOver.Open()
 	var failed error
-	for _, action := range rollout.PlanSwitch(cfg, seen, known, now) {
+	for _, action := range rollout.PlanSwitch(r.cfg, seen, known, r.now) {
 		if ctx.Err() != nil {
 			return errors.Join(failed, fmt.Errorf("stopped with actions left; the next run goes on: %w", ctx.Err()))
 		}
-		if err := r.carryOut(ctx, action); err != nil {
+		err := r.mayGoOn(ctx)
+		if err == nil {
+			err = r.carryOut(ctx, action)
+		}
+		if errors.Is(err, errPaused) {
+			sum.Note("paused", "true")
+			return failed // the operator's wish, no failure
+		}
+		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%T: %w", action, err))
 			continue
 		}
 		sum.Count(fmt.Sprintf("%T", action), 1)
 	}
 	return failed
+}
+
+// connected is the run with a client for the tenant.
+func (r run) connected(ctx context.Context) (run, error) {
+	g, err := r.Graph(ctx, r.cfg.Tenant)
+	if err != nil {
+		return r, fmt.Errorf("connect to Graph: %w", err)
+	}
+	r.graph = g
+	return r, nil
+}
+
+// errPaused says that the operator paused the tenant while the run was under way.
+var errPaused = errors.New("paused by the operator")
+
+// mayGoOn looks once more whether the operator paused: nothing is begun after
+// that. What the operator orders by hand is not held up by it.
+func (r run) mayGoOn(ctx context.Context) error {
+	if r.order.ID != "" || r.ending {
+		return nil
+	}
+	pause, err := r.Table.Pause(ctx, r.cfg.Tenant)
+	if err != nil {
+		return fmt.Errorf("look whether the operator paused: %w", err)
+	}
+	if pause.Paused {
+		return errPaused
+	}
+	return nil
 }
 
 // known reads what the audit left in the table.
@@ -215,8 +270,12 @@ type run struct {
 	graph Graph
 	cfg   rollout.Config
 	now   time.Time
+	by    string        // who or what asked for what is being done
+	order rollout.Order // that it is done for, or none
+	// ending: a change-over is open, and no pause stops what ends it.
+	ending bool
 	// unrecorded: a log that cannot be written stops nothing. It is set on the way
-	// back alone, whose record is the open change-over.
+	// back of a change-over alone, whose record is the intent.
 	unrecorded bool
 }
 
@@ -267,41 +326,4 @@ func (r run) move(ctx context.Context, name string, to rollout.WaveState, reason
 		return fmt.Errorf("record that wave %s is %s: %w", name, to, err)
 	}
 	return nil
-}
-
-// change writes the intent to the log, acts, and writes the result. An intent
-// without a result is a run that ended in between; what the tenant then says
-// is read again by the next run.
-func (r run) change(ctx context.Context, what, target, before, after, reason string, act func() error) error {
-	c := rollout.Change{
-		ID:   strings.Join([]string{r.now.UTC().Format(time.RFC3339), what, target}, "."),
-		What: what, Target: target, Before: before, After: after, Reason: reason, At: r.now,
-	}
-	if err := r.intend(ctx, &c); err != nil && r.unrecorded {
-		return act()
-	} else if err != nil {
-		return fmt.Errorf("record the intent, without which nothing is written: %w", err)
-	}
-	actErr := act()
-	c.Version, c.ResultAt, c.Result = c.Version+1, r.now, "done"
-	if actErr != nil {
-		c.Result = actErr.Error()
-	}
-	if err := r.Table.PutChange(ctx, r.cfg.Tenant, c); err != nil {
-		return errors.Join(actErr, fmt.Errorf("record the result: %w", err))
-	}
-	return actErr
-}
-
-// intend records the intent. A schedule that is delivered again carries the same
-// time: its attempt gets a line of its own.
-func (r run) intend(ctx context.Context, c *rollout.Change) error {
-	id := c.ID
-	for attempt := 2; ; attempt++ {
-		err := r.Table.PutChange(ctx, r.cfg.Tenant, *c)
-		if !errors.Is(err, store.ErrConflict) || attempt > 99 {
-			return err
-		}
-		c.ID = fmt.Sprintf("%s.%d", id, attempt)
-	}
 }

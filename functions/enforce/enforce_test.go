@@ -187,9 +187,9 @@ func TestSwitch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range changes {
-		if c.Result != "done" {
-			t.Errorf("change %s: %q", c.ID, c.Result)
+	for _, w := range rollout.WritesOf(changes) {
+		if w.Result.Result != rollout.ResultDone {
+			t.Errorf("change %d: %q", w.Intent.Seq, w.Result.Result)
 		}
 	}
 	if !slices.ContainsFunc(changes, func(c rollout.Change) bool { return c.What == "setPolicyState" && c.Before == rollout.StateReportOnly }) {
@@ -257,9 +257,9 @@ type meddler struct {
 	writes *int
 }
 
-func (m meddler) Policy(ctx context.Context, id string) (rollout.Policy, error) {
+func (m meddler) PolicyCopy(ctx context.Context, id string) (rollout.Policy, string, error) {
 	m.meddle()
-	return m.Graph.Policy(ctx, id)
+	return m.Graph.PolicyCopy(ctx, id)
 }
 
 func (m meddler) SetPolicyState(ctx context.Context, owned []rollout.OwnedPolicy, id, state string) error {
@@ -306,8 +306,8 @@ func TestDriftAtTheWorstMoment(t *testing.T) {
 // deaf refuses to take a change into the log.
 type deaf struct{ *store.Store }
 
-func (deaf) PutChange(context.Context, rollout.TenantID, rollout.Change) error {
-	return errors.New("table down")
+func (deaf) AppendChange(context.Context, rollout.TenantID, rollout.Change) (rollout.Change, error) {
+	return rollout.Change{}, errors.New("table down")
 }
 
 // What cannot be recorded before is not done.

@@ -5,9 +5,19 @@ import (
 	"time"
 
 	"sallyport/shared/job"
+	"sallyport/shared/rollout"
 )
 
-// Handler answers the hourly schedule.
+// Event is what the schedules send: every hour, and every few minutes for what
+// cannot wait that long.
+type Event struct {
+	job.ScheduledEvent
+	// Waiting asks for those tenants alone for which an order of the operator's or
+	// a verdict of the circuit breaker waits.
+	Waiting bool `json:"waiting"`
+}
+
+// Handler answers the schedules.
 type Handler struct {
 	Enforce Enforce
 	Tenants job.TenantLister
@@ -21,10 +31,38 @@ type Handler struct {
 const stale = 30 * time.Minute
 
 // Handle runs enforce for the time that the schedule names.
-func (h Handler) Handle(ctx context.Context, e job.ScheduledEvent) error {
+func (h Handler) Handle(ctx context.Context, e Event) error {
 	if late := h.Runner.Clock.Now().Sub(e.Time); !e.Time.IsZero() && late.Abs() > stale {
 		h.Enforce.Log.WarnContext(ctx, "event of another time left alone, the next hour's does the work", "for", e.Time, "late", late.String())
 		return nil
 	}
-	return h.Runner.EachTenant(ctx, h.Tenants, "enforce", e.Time, h.Enforce.Run)
+	tenants := h.Tenants
+	if e.Waiting {
+		tenants = waiting{h}
+	}
+	return h.Runner.EachTenant(ctx, tenants, "enforce", e.Time, h.Enforce.Run)
+}
+
+// waiting lists the tenants for which something waits: a run with nothing to do
+// would count as a success of the hour's.
+type waiting struct{ Handler }
+
+// Tenants implements [job.TenantLister].
+func (w waiting) Tenants(ctx context.Context) ([]rollout.TenantID, error) {
+	all, err := w.Handler.Tenants.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var due []rollout.TenantID
+	for _, t := range all {
+		is, err := w.Enforce.Waiting(ctx, t)
+		if err != nil {
+			// Its own run says what is wrong, with the tenant's name.
+			w.Enforce.Log.WarnContext(ctx, "not known whether an order waits, so it is looked for", "tenant", t, "error", err)
+		}
+		if is || err != nil {
+			due = append(due, t)
+		}
+	}
+	return due, nil
 }

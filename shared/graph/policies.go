@@ -47,19 +47,28 @@ func (c *Client) Policies(ctx context.Context) ([]rollout.Policy, error) {
 }
 
 // Policy reads one Conditional Access policy; [ErrNotFound] where it is gone.
-// Source: https://learn.microsoft.com/graph/api/conditionalaccesspolicy-get
 func (c *Client) Policy(ctx context.Context, id string) (rollout.Policy, error) {
+	policy, _, err := c.PolicyCopy(ctx, id)
+	return policy, err
+}
+
+// PolicyCopy reads one Conditional Access policy and keeps, beside what is
+// understood of it, the very bytes of Graph's answer: a copy of what was there,
+// with the controls that nobody here knows.
+// Source: https://learn.microsoft.com/graph/api/conditionalaccesspolicy-get
+func (c *Client) PolicyCopy(ctx context.Context, id string) (rollout.Policy, string, error) {
 	if id == "" {
-		return rollout.Policy{}, errors.New("read a policy: no id")
+		return rollout.Policy{}, "", errors.New("read a policy: no id")
 	}
 	req, err := identity.NewIdentityRequestBuilderInternal(c.path(), c.adapter).
 		ConditionalAccess().Policies().ByConditionalAccessPolicyId(id).ToGetRequestInformation(ctx, nil)
 	if err != nil {
-		return rollout.Policy{}, err
+		return rollout.Policy{}, "", err
 	}
 	var body json.RawMessage
 	if err := c.fetch(ctx, call{api: apiPolicies()}, req, &body); err != nil {
-		return rollout.Policy{}, fmt.Errorf("read policy %s: %w", id, err)
+		return rollout.Policy{}, "", fmt.Errorf("read policy %s: %w", id, err)
 	}
-	return raw.Policy(body)
+	policy, err := raw.Policy(body)
+	return policy, string(body), err
 }

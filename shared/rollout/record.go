@@ -24,8 +24,9 @@ type Wave struct {
 	Name    string    `json:"name"`
 	State   WaveState `json:"state"`
 	Version int64     `json:"version"`
-	// AnnouncedAt and ObservedFrom are when the wave first entered that state,
-	// EnforcedAt and SettledAt when it last did; zero until then.
+	// AnnouncedAt and ObservedFrom are when the wave first entered that state (the
+	// latter begins anew after a roll-back), EnforcedAt and SettledAt when it last
+	// did; zero until then.
 	AnnouncedAt  time.Time `json:"announcedAt"`
 	ObservedFrom time.Time `json:"observedFrom"`
 	EnforcedAt   time.Time `json:"enforcedAt"`
@@ -201,20 +202,40 @@ type Drill struct {
 	Version    int64     `json:"version"`
 }
 
-// Change is one line of the change log: the intent before, the result after.
+// Change is one entry of the change log, which is only ever added to: the intent
+// before a write, then the result as an entry of its own. It is called by its
+// number. chain.go says how entries are bound to one another.
 type Change struct {
-	ID     string    `json:"id"`
-	Run    string    `json:"run"`
-	What   string    `json:"what"`   // createPolicy, setPolicyState, setSecurityDefaults, createGroup, addMembers, removeMembers
-	Target string    `json:"target"` // policy or group id, or a wave's name
-	Before string    `json:"before"`
-	After  string    `json:"after"`
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
-	// Result is empty until it is known: done, or the error.
-	Result   string    `json:"result"`
-	ResultAt time.Time `json:"resultAt"`
-	Version  int64     `json:"version"`
+	Seq  int64      `json:"seq"` // 1, 2, 3 and so on, in each tenant
+	Kind ChangeKind `json:"kind"`
+	At   time.Time  `json:"at"`
+	By   string     `json:"by"`  // who or what asked: a part of Sallyport, or the ARN of an operator
+	Run  string     `json:"run"` // in which run
+	// Order is the operator's order that is carried out; empty: nobody's.
+	Order string `json:"order"`
+	// Of is the intent that a result belongs to; Undoes is the intent that an
+	// intent takes back. 0: none.
+	Of     int64 `json:"of"`
+	Undoes int64 `json:"undoes"`
+
+	What   string `json:"what"`   // createPolicy, setPolicyState, setSecurityDefaults, createGroup, fillGroup; of a note: pause, resume, refused
+	Target string `json:"target"` // policy or group id, or a wave's name
+	Before string `json:"before"`
+	After  string `json:"after"`
+	Reason string `json:"reason"`
+	// Added and Removed are members of a group: of an intent those that are to
+	// move, of a result those that did.
+	Added   []string `json:"added"`
+	Removed []string `json:"removed"`
+	// Copy is a policy byte for byte as Graph answered it: of an intent what was
+	// there, of a result what is there now.
+	Copy string `json:"copy"`
+	// Result is what became of an intent: one of the Result constants, or the
+	// error, after which nobody knows yet whether the write happened.
+	Result string `json:"result"`
+
+	Prev string `json:"prev"` // the hash of the entry before
+	Hash string `json:"hash"` // of this entry, Prev included
 }
 
 // LockOut is a person who was stopped and did not get in.

@@ -74,8 +74,9 @@ func (t *Tally) Coverage() Coverage { return t.coverage.result() }
 func (t *Tally) AddDrills(drills []Drill) { t.drills = DrillFindings(t.cfg, drills, t.now) }
 
 // Findings are what was found, in the order of severity, those of the audit
-// before carried on: when each was first seen, and what is gone since.
-func (t *Tally) Findings(before []Finding) []Finding {
+// before carried on: when each was first seen, and what is gone since. also are
+// those that others found.
+func (t *Tally) Findings(before []Finding, also ...Finding) []Finding {
 	var list []Finding
 	for i, r := range t.rules {
 		f := &t.found[i]
@@ -94,7 +95,7 @@ func (t *Tally) Findings(before []Finding) []Finding {
 		}
 		list = append(list, t.watched.findings(t.cfg, t.now)...)
 	}
-	return CarryOn(slices.Concat(list, t.drills, tenantFindings(t.dir)), before, t.now)
+	return CarryOn(slices.Concat(list, t.drills, tenantFindings(t.dir), also), before, t.now)
 }
 
 // least keeps the first of many strings in their order, whatever the order in

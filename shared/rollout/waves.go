@@ -41,7 +41,7 @@ func Moves() map[WaveState][]WaveState {
 
 // Transition moves a wave, or says why it may not. It is the only way in which
 // a state changes; the store's condition on the version makes it happen once.
-// A wave that is switched a second time, after a roll-back, is watched anew.
+// A wave that is let on again after a roll-back is observed and watched anew.
 func Transition(w Wave, to WaveState, at time.Time, reason string, gates ...string) (Wave, error) {
 	if !slices.Contains(Moves()[w.State], to) {
 		return w, fmt.Errorf("wave %s cannot go from %s to %s: the table of moves does not hold it", w.Name, w.State, to)
@@ -57,6 +57,9 @@ func Transition(w Wave, to WaveState, at time.Time, reason string, gates ...stri
 	case WaveAnnounced:
 		first(&w.AnnouncedAt)
 	case WaveObserving:
+		if w.History[len(w.History)-1].From == WaveRolledBack {
+			w.ObservedFrom = at // whom it stopped is to be seen again before a second switch
+		}
 		first(&w.ObservedFrom)
 	case WaveEnforced:
 		w.EnforcedAt = at

@@ -20,9 +20,20 @@ func (s *Store) PutConfig(ctx context.Context, c rollout.Config) error {
 	)
 }
 
-// Config returns the tenant's config, or ErrNotFound.
+// Config returns the tenant's config, or ErrNotFound. It says Paused if the
+// file does or if the operator paused by hand ([Store.PutPause]): whoever goes by
+// the config goes by both.
 func (s *Store) Config(ctx context.Context, t rollout.TenantID) (rollout.Config, error) {
-	return get[rollout.Config](ctx, s, configKey(t))
+	c, err := get[rollout.Config](ctx, s, configKey(t))
+	if err != nil {
+		return c, err
+	}
+	pause, err := s.Pause(ctx, t)
+	if err != nil {
+		return rollout.Config{}, err // not known to be free to go on
+	}
+	c.Paused = c.Paused || pause.Paused
+	return c, nil
 }
 
 // Tenants lists every tenant that has a config, in the order of their ids.

@@ -37,6 +37,7 @@ var contract = map[string]func(*testing.T, *store.Store){
 	"accounts: only what changed is written":     saveAccountsWritesOnlyWhatChanged,
 	"accounts: an empty list is refused":         saveAccountsRefusesAnEmptyList,
 	"observations: the latest is kept":           saveObservationsKeepsTheLatest,
+	"paused in the file or by hand":              pausedInTheFileOrByHand,
 	"tenants are those with a config":            tenantsAreThoseWithAConfig,
 	"a subscription points to its tenant":        subscriptionPointsToItsTenant,
 	"unreachable: the last reason is kept":       unreachableKeepsTheLastReason,
@@ -49,6 +50,9 @@ var contract = map[string]func(*testing.T, *store.Store){
 }
 
 func TestMemory(t *testing.T) {
+	for name, test := range changeLog {
+		t.Run("change log: "+name, func(t *testing.T) { test(t, store.NewMemory()) })
+	}
 	for name, test := range contract {
 		t.Run(name, func(t *testing.T) { test(t, store.New(store.NewMemory())) })
 	}
@@ -58,6 +62,9 @@ func TestMemory(t *testing.T) {
 // DynamoDB Local.
 func TestDynamoDB(t *testing.T) {
 	d := dynamo{endpoint: emulator.DynamoDB(t)}
+	for name, test := range changeLog {
+		t.Run("change log: "+name, func(t *testing.T) { test(t, store.NewDynamo(d.client(), d.table(t))) })
+	}
 	for name, test := range contract {
 		t.Run(name, func(t *testing.T) { test(t, store.New(store.NewDynamo(d.client(), d.table(t)))) })
 	}

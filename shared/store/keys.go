@@ -56,8 +56,11 @@ const (
 	kindEmergency    = "emergency" // the last proof of all emergency accounts
 	kindProof        = "proof"     // that of one of them
 	kindProbe        = "probe"
-	kindChange       = "change"
 	kindChangeOver   = "changeOver"
+	kindChange       = "changes" // the log; "change" held lines that were no chain
+	kindChangeHead   = "changeHead"
+	kindPause        = "pause"
+	kindOrder        = "order"
 	kindLockOut      = "lockOut"
 	kindSubscription = "subscription"
 	kindLease        = "lease"
@@ -80,13 +83,21 @@ func drillKey(t rollout.TenantID, id string) Key   { return key(t, kindDrill, id
 func emergencyKey(t rollout.TenantID) Key          { return key(t, kindEmergency, only) }
 func proofKey(t rollout.TenantID, id string) Key   { return key(t, kindProof, id) }
 func probeKey(t rollout.TenantID) Key              { return key(t, kindProbe, only) }
-func changeKey(t rollout.TenantID, id string) Key  { return key(t, kindChange, id) }
 func changeOverKey(t rollout.TenantID) Key         { return key(t, kindChangeOver, only) }
+func changeHeadKey(t rollout.TenantID) Key         { return key(t, kindChangeHead, only) }
+func pauseKey(t rollout.TenantID) Key              { return key(t, kindPause, only) }
+func orderKey(t rollout.TenantID, id string) Key   { return key(t, kindOrder, id) }
 func leaseKey(t rollout.TenantID, job string) Key  { return key(t, kindLease, job) }
 func runKey(t rollout.TenantID, job string) Key    { return key(t, kindRun, job) }
 
 func coverageKey(t rollout.TenantID, day rollout.Date) Key {
 	return key(t, kindCoverage, day.String())
+}
+
+// changeKey has a fixed width, so that the order of the keys is that of the
+// numbers.
+func changeKey(t rollout.TenantID, seq int64) Key {
+	return key(t, kindChange, fmt.Sprintf("%012d", seq))
 }
 
 func observationKey(t rollout.TenantID, o rollout.Observation) Key {

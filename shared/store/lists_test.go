@@ -98,16 +98,6 @@ func listsAreSorted(t *testing.T, s *store.Store) {
 		opened = append(opened, l.OpenedAt.Sub(second)/1e8)
 	}
 	same(t, []time.Duration{0, 3, 11, 40}, opened)
-
-	// The change log goes by time, then by id, and not by id alone.
-	for id, at := range map[string]time.Duration{"d": 1, "a": 2, "c": 3, "b": 3} {
-		ok(t, s.PutChange(t.Context(), contoso, rollout.Change{ID: id, At: noon.Add(at)}))
-	}
-	var ids []string
-	for _, c := range must(s.Changes(t.Context(), contoso))(t) {
-		ids = append(ids, c.ID)
-	}
-	same(t, []string{"d", "a", "b", "c"}, ids)
 }
 
 func tenantsAreThoseWithAConfig(t *testing.T, s *store.Store) {

@@ -62,8 +62,8 @@ func recordsReadBackAsWritten(t *testing.T, s *store.Store) {
 		func(_ rollout.TenantID, a *rollout.Alert) { a.ID = "id" })
 	roundTrip(t, "drill", oneOf(s.Drills), func(d *rollout.Drill) *int64 { return &d.Version }, s.PutDrill,
 		func(_ rollout.TenantID, d *rollout.Drill) { d.ID = "id" })
-	roundTrip(t, "change", oneOf(s.Changes), func(c *rollout.Change) *int64 { return &c.Version }, s.PutChange,
-		func(_ rollout.TenantID, c *rollout.Change) { c.ID = "id" })
+	roundTrip(t, "order", oneOf(s.Orders), func(o *rollout.Order) *int64 { return &o.Version }, s.PutOrder,
+		func(_ rollout.TenantID, o *rollout.Order) { o.ID = "id" })
 	roundTrip(t, "lock-out", oneOf(s.LockOuts), func(l *rollout.LockOut) *int64 { return &l.Version }, s.PutLockOut,
 		func(_ rollout.TenantID, l *rollout.LockOut) { l.Account = "account" })
 	roundTrip(t, "subscription", oneOf(s.Subscriptions), nil, s.PutSubscription,

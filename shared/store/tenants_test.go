@@ -59,7 +59,7 @@ func recordsWithoutTenantOrIDAreRefused(t *testing.T, s *store.Store) {
 		if err := operation(t.Context(), s, "", "id"); err == nil || errors.Is(err, store.ErrConflict) {
 			t.Errorf("%s without a tenant: got error %v", name, err)
 		}
-		if name == "PutConfig" || name == "PutAudit" || name == "PutCoverage" || name == "PutGroup" {
+		if name == "PutConfig" || name == "PutAudit" || name == "PutCoverage" || name == "PutGroup" || name == "PutPause" {
 			continue // these have no free id
 		}
 		if err := operation(t.Context(), s, contoso, ""); err == nil || errors.Is(err, store.ErrConflict) {
@@ -121,8 +121,15 @@ var operations = map[string]func(context.Context, *store.Store, rollout.TenantID
 	"PutDrill": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
 		return s.PutDrill(ctx, t, rollout.Drill{ID: id})
 	},
-	"PutChange": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
-		return s.PutChange(ctx, t, rollout.Change{ID: id})
+	"AppendChange": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
+		_, err := s.AppendChange(ctx, t, rollout.Change{Kind: rollout.ChangeIntent, What: id})
+		return err
+	},
+	"PutOrder": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
+		return s.PutOrder(ctx, t, rollout.Order{ID: id})
+	},
+	"PutPause": func(ctx context.Context, s *store.Store, t rollout.TenantID, _ string) error {
+		return s.PutPause(ctx, t, rollout.Pause{Paused: true})
 	},
 	"PutLockOut": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
 		return s.PutLockOut(ctx, t, rollout.LockOut{Account: id})
@@ -181,6 +188,12 @@ func everythingOf(ctx context.Context, t rapid.TB, s *store.Store, tenant rollou
 	read("drills", drills, err)
 	changes, err := s.Changes(ctx, tenant)
 	read("changes", changes, err)
+	head, err := s.ChangeHead(ctx, tenant)
+	read("head of the changes", head, err)
+	orders, err := s.Orders(ctx, tenant)
+	read("orders", orders, err)
+	pause, err := s.Pause(ctx, tenant)
+	read("pause", pause, err)
 	lockOuts, err := s.LockOuts(ctx, tenant)
 	read("lock-outs", lockOuts, err)
 	subscriptions, err := s.Subscriptions(ctx, tenant)

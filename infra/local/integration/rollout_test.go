@@ -358,9 +358,9 @@ func (w *world) switched(t *testing.T) {
 	}
 	changes, err := w.table.Changes(t.Context(), domain)
 	must(t, err)
-	for _, c := range changes {
-		if c.Result != "done" {
-			t.Errorf("change %s ended with %q", c.ID, c.Result)
+	for _, c := range rollout.WritesOf(changes) {
+		if c.Result.Result != rollout.ResultDone {
+			t.Errorf("change %d ended with %q", c.Intent.Seq, c.Result.Result)
 		}
 	}
 }

@@ -308,6 +308,8 @@ type findingLine struct {
 }
 
 type changeLine struct {
+	Seq int64
+
 	At, What, Target, Intent, Reason, Result string
 	Failed                                   bool
 }
@@ -336,15 +338,17 @@ func (r *report) rest() {
 		}
 		r.Findings = append(r.Findings, findingLine{f.Severity, r.inWords(f.Text), r.inWords(f.Evidence), f.Remedy, shortened(who, 12)})
 	}
-	for _, c := range r.detail.changes {
+	if n := len(r.detail.changes); n > 0 {
+		last := r.detail.changes[n-1]
+		r.LogHead = rollout.ChangeHead{Seq: last.Seq, Hash: last.Hash}.String()
+	}
+	for _, w := range rollout.WritesOf(r.detail.changes) {
+		c := w.Intent
 		line := changeLine{
-			At: c.At.In(r.loc).Format("Mon 2 Jan, 15:04"), What: cmp.Or(changeWords[c.What], c.What), Target: r.name(c.Target),
-			Intent: r.intent(c.After), Reason: r.inWords(c.Reason), Result: r.inWords(c.Result), Failed: c.Result != "done",
+			Seq: c.Seq, At: c.At.In(r.loc).Format("Mon 2 Jan, 15:04"), What: cmp.Or(changeWords[c.What], c.What), Target: r.name(c.Target),
+			Intent: r.intent(c), Reason: r.inWords(c.Reason), Result: r.inWords(w.Result.Result), Failed: !w.Result.Happened(),
 		}
-		if c.Before != "" {
-			line.Intent = r.intent(c.Before) + " → " + line.Intent
-		}
-		if line.Result == "" {
+		if w.Result.Seq == 0 {
 			line.Result = "unknown: the run ended before it could say"
 		}
 		r.Changes = append(r.Changes, line)
@@ -355,13 +359,30 @@ func (r *report) rest() {
 	r.FaultLines, r.FailureLines = countLines(r.Faults), countLines(r.Failures)
 }
 
-// intent is what a change log's line says, without its empty halves and in the
-// words of this page.
-func (r *report) intent(logged string) string {
-	if logged == rollout.StateReportOnly {
-		return "report-only"
+// intent is what a write was to do, in the words of this page.
+func (r *report) intent(c rollout.Change) string {
+	if c.What == rollout.ChangeGroupMembers {
+		var parts []string
+		for _, part := range []struct {
+			verb string
+			ids  []string
+		}{{"add ", c.Added}, {"remove ", c.Removed}} {
+			if len(part.ids) > 0 {
+				parts = append(parts, part.verb+r.inWords(strings.Join(part.ids, " ")))
+			}
+		}
+		return strings.Join(parts, "; ")
 	}
-	return strings.TrimPrefix(strings.TrimSuffix(strings.TrimSpace(r.inWords(logged)), "; remove"), "add ; ")
+	state := func(s string) string {
+		if s == rollout.StateReportOnly {
+			return "report-only"
+		}
+		return r.inWords(s)
+	}
+	if c.Before == "" {
+		return state(c.After)
+	}
+	return state(c.Before) + " → " + state(c.After)
 }
 
 func countLines(counts map[string]int) []countLine {

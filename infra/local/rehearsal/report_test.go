@@ -91,9 +91,11 @@ func small() Timeline {
 				{Account: key, OpenedAt: *at(20, 0), ClosesAt: *at(27, 0)},
 			}, Waves: []rollout.Wave{{Name: "everyone", History: []rollout.Move{{To: rollout.WaveHeld, At: *at(1, 0), Reason: "still missing: " + bob}}}}},
 			changes: []rollout.Change{
-				{What: "fillGroup", Target: "g1", After: "add " + strings.Join([]string{alice, bob, key, alice, bob}, " ") + "; remove ", At: *at(0, 0), Result: "done"},
-				{What: "setPolicyState", Target: "p1", Before: rollout.StateReportOnly, After: "enabled", At: *at(2, 0), Result: "503"},
-				{What: "setPolicyState", Target: "p1", After: "enabled", At: *at(2, 0)},
+				{Seq: 2, Kind: rollout.ChangeIntent, What: "fillGroup", Target: "g1", Added: []string{alice, bob, key, alice, bob}, At: *at(0, 0)},
+				{Seq: 3, Kind: rollout.ChangeResult, Of: 2, Result: "done"},
+				{Seq: 4, Kind: rollout.ChangeIntent, What: "setPolicyState", Target: "p1", Before: rollout.StateReportOnly, After: "enabled", At: *at(2, 0)},
+				{Seq: 5, Kind: rollout.ChangeResult, Of: 4, Result: "503"},
+				{Seq: 6, Kind: rollout.ChangeIntent, What: "setPolicyState", Target: "p1", After: "enabled", At: *at(2, 0)},
 			},
 		},
 	}

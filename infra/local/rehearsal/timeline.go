@@ -138,6 +138,9 @@ func (w *world) timeline(ctx context.Context) (Timeline, error) {
 		d.policies[id], _ = p["displayName"].(string)
 	}
 	w.witness.end(d.alerts)
+	if _, err := w.truth.VerifyChanges(ctx, w.cfg.Tenant); err != nil {
+		w.witness.violate("property 6: the record of the writes does not hold: %v", err)
+	}
 	t.Violations = append([]string{}, w.witness.violations...)
 	if len(t.points) > 0 {
 		t.Coverage = Span{t.points[0].Coverage.Percent(), t.points[len(t.points)-1].Coverage.Percent()}

@@ -63,7 +63,7 @@ func (v *witness) violate(format string, args ...any) {
 // afterJob looks at what a job did to the tenant.
 func (v *witness) afterJob(name string) {
 	switch name {
-	case "enforce":
+	case "enforce", "enforce what waits":
 		v.writes()
 		v.moves()
 	case "monitor":

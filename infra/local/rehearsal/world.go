@@ -199,7 +199,12 @@ func (w *world) start() {
 	})
 	w.schedule("remind", workingHours(loc), func(ctx context.Context, f *functions, e job.ScheduledEvent) error { return f.remind.Handle(ctx, e) })
 	w.schedule("monitor", hourly(0), func(ctx context.Context, f *functions, e job.ScheduledEvent) error { return f.monitor.Handle(ctx, e) })
-	w.schedule("enforce", hourly(10), func(ctx context.Context, f *functions, e job.ScheduledEvent) error { return f.enforce.Handle(ctx, e) })
+	w.schedule("enforce", hourly(10), func(ctx context.Context, f *functions, e job.ScheduledEvent) error {
+		return f.enforce.Handle(ctx, enforce.Event{ScheduledEvent: e})
+	})
+	w.schedule("enforce what waits", each(5*time.Minute), func(ctx context.Context, f *functions, e job.ScheduledEvent) error {
+		return f.enforce.Handle(ctx, enforce.Event{ScheduledEvent: e, Waiting: true})
+	})
 	w.schedule("breakglass", each(5*time.Minute), func(ctx context.Context, f *functions, e job.ScheduledEvent) error {
 		raw, err := json.Marshal(map[string]any{"time": e.Time})
 		if err != nil {

@@ -43,6 +43,7 @@ type Table interface {
 	Emergency(ctx context.Context, t rollout.TenantID) (rollout.ProvenEmergency, error)
 	Probe(ctx context.Context, t rollout.TenantID) (rollout.Probe, error)
 	Subscriptions(ctx context.Context, t rollout.TenantID) ([]rollout.Subscription, error)
+	VerifyChanges(ctx context.Context, t rollout.TenantID, known ...rollout.ChangeHead) (rollout.ChangeHead, error)
 }
 
 // Audit audits tenants.
@@ -250,7 +251,11 @@ func (a Audit) judge(ctx context.Context, cfg rollout.Config, r *reading, previo
 		return err
 	}
 	tally.Watched(watched)
-	run.Coverage, run.Findings = tally.Coverage(), tally.Findings(previous.Findings)
+	ofLog, err := a.changeLog(ctx, cfg.Tenant, day, sum)
+	if err != nil {
+		return err
+	}
+	run.Coverage, run.Findings = tally.Coverage(), tally.Findings(previous.Findings, ofLog...)
 	choice := rollout.ChooseMethod(cfg, announced, run.Plans, run.Coverage, day)
 	run.Method, run.MethodReason, run.MethodAdvice = choice.Method, choice.Reason, choice.Advice
 	if err := sheet.keep(ctx, a.Archive, cfg.Tenant, day, export.SummaryOf(run.Coverage, run.Findings, run.Missing)); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"sallyport/functions/audit"
 	"sallyport/functions/breakglass/touch"
+	"sallyport/functions/enforce"
 	"sallyport/functions/feedback"
 	"sallyport/infra/local/emulator"
 	"sallyport/shared/job"
@@ -80,7 +81,15 @@ func kindOf(t *testing.T, name string, text []byte) string {
 	strictly(t, name, text, &keys)
 	switch {
 	case keys["time"] != nil:
-		var event audit.Event // as every schedule's, and a word more
+		if strings.HasPrefix(name, "enforce-") {
+			var event enforce.Event
+			strictly(t, name, text, &event)
+			if event.Time.IsZero() || event.Waiting != (name == "enforce-waiting.json") {
+				t.Errorf("%s says no time, or not for whom it is", name)
+			}
+			return "schedule"
+		}
+		var event audit.Event // as every other schedule's, and a word more
 		strictly(t, name, text, &event)
 		if event.Time.IsZero() || event.Continue != (name == "audit-continue.json") {
 			t.Errorf("%s says no time, or to continue what cannot be", name)

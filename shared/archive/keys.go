@@ -14,6 +14,8 @@ type Kind string
 const (
 	KindPage   Kind = "pages"   // of an audit that has not ended
 	KindExport Kind = "exports" // a finished audit, for people
+	// KindLogHead is where the change log ended, night by night.
+	KindLogHead Kind = "logheads"
 )
 
 // Name says where an object stands: "<tenant>/<kind>/<part>/.../<part>".

@@ -34,6 +34,12 @@ func verbs() []verb {
 		auditVerb(),
 		planVerb(),
 		applyVerb(),
+		pauseVerb(),
+		resumeVerb(),
+		rollbackVerb(),
+		undoVerb(),
+		logVerb(),
+		logVerifyVerb(),
 		emergencyCheckVerb(),
 		emergencyDocumentVerb(),
 		alertsListVerb(),
@@ -177,7 +183,7 @@ func find(args []string) (verb, []string, error) {
 	if seconds := secondWords(name); len(seconds) > 0 {
 		if len(args) > 1 && slices.Contains(seconds, args[1]) {
 			name, args = name+" "+args[1], args[1:]
-		} else {
+		} else if !slices.ContainsFunc(verbs(), func(v verb) bool { return v.name == name }) {
 			return verb{}, nil, usageError{fmt.Sprintf("%s what? expected %s", name, strings.Join(seconds, " or "))}
 		}
 	}

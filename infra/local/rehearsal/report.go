@@ -66,7 +66,7 @@ type report struct {
 	Parts        []partTable
 	Findings     []findingLine
 	Changes      []changeLine
-	LogHead      string // where the change log ends
+	LogHead      string   // where the change log ends
 	Told         []string // violations, with names
 	FaultLines   []countLine
 	FailureLines []countLine

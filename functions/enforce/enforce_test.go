@@ -45,6 +45,7 @@ func (q *queue) Put(_ context.Context, item outbox.Item) error {
 type bench struct {
 	enforce enforce.Enforce
 	table   *store.Store
+	memory  *store.Memory // what table is on
 	tenant  *tenant.Tenant
 	clock   *rehearsal.Clock
 	cfg     rollout.Config
@@ -70,7 +71,8 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{table: store.New(store.NewMemory()), tenant: o.Tenant, clock: o.Clock, cfg: o.Config, queue: &queue{}, graph: client}
+	memory := store.NewMemory()
+	b := &bench{table: store.New(memory), memory: memory, tenant: o.Tenant, clock: o.Clock, cfg: o.Config, queue: &queue{}, graph: client}
 	b.cfg.Waves = slices.DeleteFunc(b.cfg.Waves, func(w rollout.WaveConfig) bool { return w.Name != "everyone" })
 	b.enforce = enforce.Enforce{
 		Table: b.table, Clock: b.clock, Outbox: outbox.Outbox{Table: b.table, Queue: b.queue}, Log: slog.New(slog.DiscardHandler),

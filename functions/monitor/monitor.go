@@ -287,8 +287,9 @@ func (w *watch) tellHelpDesk(ctx context.Context) error {
 func (w *watch) breaker(ctx context.Context, watched []rollout.WaveConfig, sum *job.Summary) error {
 	var failed error
 	for _, wave := range watched {
-		trips, reason := rollout.Breaker(w.cfg, wave, w.accounts, w.known.LockOuts, w.now)
-		if !trips || w.known.Wave(wave.Name).BreakerTripped != "" {
+		known := w.known.Wave(wave.Name)
+		trips, reason := rollout.Breaker(w.cfg, wave, w.accounts, w.known.LockOuts, known.EnforcedAt, w.now)
+		if !trips || known.BreakerTripped != "" {
 			continue
 		}
 		record, err := w.Table.Wave(ctx, w.cfg.Tenant, wave.Name)

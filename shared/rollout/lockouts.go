@@ -123,42 +123,75 @@ func notRegistered(codes []int) bool {
 	return slices.ContainsFunc(codes, func(c int) bool { return c == 50072 || c == 50079 || c == 53010 })
 }
 
+// breakerSpan is the time within which lock-outs count together.
+const breakerSpan = 24 * time.Hour
+
 // Breaker says whether the circuit breaker trips for a wave, and why: too many
-// people locked out within 24 hours, two administrators, or the last capable
-// one.
-func Breaker(cfg Config, wave WaveConfig, accounts []Account, lockOuts []LockOut, now time.Time) (bool, string) {
+// people locked out within any 24 hours since its switch, two administrators, or
+// the last capable one. Lock-outs of before the switch are not its doing; but an
+// administrator who is still outside cannot help, however long ago that began.
+func Breaker(cfg Config, wave WaveConfig, accounts []Account, lockOuts []LockOut, since, now time.Time) (bool, string) {
 	day := DateOf(now.In(cfg.Location()))
+	opened := map[string][]time.Time{}
 	outside := map[string]bool{}
 	for _, l := range lockOuts {
-		if now.Sub(l.OpenedAt) < 24*time.Hour {
+		if !l.OpenedAt.Before(since) {
+			opened[l.Account] = append(opened[l.Account], l.OpenedAt)
+		}
+		if l.ClosedAt.IsZero() || (!l.OpenedAt.Before(since) && now.Sub(l.OpenedAt) < breakerSpan) {
 			outside[l.Account] = true
 		}
 	}
-	people, admins, members, capableAdmins := 0, 0, 0, 0
+	var people, admins []lockOutAt
+	members, outsideAdmins, capableAdmins := 0, 0, 0
 	for _, a := range accounts {
 		if !wave.Holds(cfg, a, day) || !IsPerson(cfg, a) {
 			continue
 		}
 		members++
-		if outside[a.ID] {
-			people++
-		}
-		if a.Class == ClassAdmin {
-			if outside[a.ID] {
-				admins++
-			} else if a.Capable == Yes {
-				capableAdmins++
+		for _, at := range opened[a.ID] {
+			people = append(people, lockOutAt{a.ID, at})
+			if a.Class == ClassAdmin {
+				admins = append(admins, lockOutAt{a.ID, at})
 			}
+		}
+		switch {
+		case a.Class == ClassAdmin && outside[a.ID]:
+			outsideAdmins++
+		case a.Class == ClassAdmin && a.Capable == Yes:
+			capableAdmins++
 		}
 	}
 	limit := max(float64(cfg.Breaker.People), float64(members)*cfg.Breaker.Percent/100)
+	mostPeople, mostAdmins := mostAtOnce(people), mostAtOnce(admins)
 	switch {
-	case float64(people) > limit:
-		return true, fmt.Sprintf("%d of %d people were locked out within 24 hours; the limit is %.0f", people, members, limit)
-	case cfg.Breaker.Admins > 0 && admins >= cfg.Breaker.Admins:
-		return true, fmt.Sprintf("%d administrators were locked out within 24 hours", admins)
-	case admins > 0 && capableAdmins == 0:
+	case float64(mostPeople) > limit:
+		return true, fmt.Sprintf("%d of %d people were locked out within 24 hours; the limit is %.0f", mostPeople, members, limit)
+	case cfg.Breaker.Admins > 0 && mostAdmins >= cfg.Breaker.Admins:
+		return true, fmt.Sprintf("%d administrators were locked out within 24 hours", mostAdmins)
+	case outsideAdmins > 0 && capableAdmins == 0:
 		return true, "the last capable administrator was locked out"
 	}
 	return false, ""
+}
+
+type lockOutAt struct {
+	account string
+	at      time.Time
+}
+
+// mostAtOnce is the largest number of distinct people in any span.
+func mostAtOnce(list []lockOutAt) int {
+	slices.SortFunc(list, func(a, b lockOutAt) int { return a.at.Compare(b.at) })
+	within, first, most := map[string]int{}, 0, 0
+	for _, l := range list {
+		within[l.account]++
+		for ; l.at.Sub(list[first].at) >= breakerSpan; first++ {
+			if within[list[first].account]--; within[list[first].account] == 0 {
+				delete(within, list[first].account)
+			}
+		}
+		most = max(most, len(within))
+	}
+	return most
 }

@@ -133,10 +133,19 @@ func TestBreaker(t *testing.T) {
 		}
 		return list
 	}
-	old := locked("m00", "m01", "m02", "m03", "m04", "m05")
-	for i := range old {
-		old[i].OpenedAt = now.Add(-24 * time.Hour)
+	hoursAgo := func(hours int, list []rollout.LockOut) []rollout.LockOut {
+		for i := range list {
+			list[i].OpenedAt = now.Add(-time.Duration(hours) * time.Hour)
+		}
+		return list
 	}
+	closed := func(list []rollout.LockOut) []rollout.LockOut {
+		for i := range list {
+			list[i].ClosedAt = list[i].OpenedAt.Add(2 * time.Hour)
+		}
+		return list
+	}
+	since := now.Add(-72 * time.Hour)
 	tests := []struct {
 		name     string
 		accounts []rollout.Account
@@ -147,17 +156,27 @@ func TestBreaker(t *testing.T) {
 		{"as many as the share allows", accounts, locked("m00", "m01", "m02", "m03", "m04"), false},
 		{"one more", accounts, locked("m00", "m01", "m02", "m03", "m04", "m05"), true},
 		{"the same person again and again", accounts, locked("m00", "m00", "m00", "m00", "m00", "m00"), false},
-		{"yesterday's", accounts, old, false},
+		{"six of before the switch", accounts, closed(hoursAgo(73, locked("m00", "m01", "m02", "m03", "m04", "m05"))), false},
+		{"six within a day that is over", accounts, closed(hoursAgo(71, locked("m00", "m01", "m02", "m03", "m04", "m05"))), true},
+		{"six, never within one day", accounts, slices.Concat(hoursAgo(50, locked("m00", "m01", "m02")), hoursAgo(26, locked("m03", "m04", "m05"))), false},
+		{"six, within 24 hours but a second", accounts, slices.Concat(locked("m00", "m01", "m02"), []rollout.LockOut{
+			{Account: "m03", OpenedAt: now.Add(-47*time.Hour + time.Second)}, {Account: "m04", OpenedAt: now.Add(-30 * time.Hour)}, {Account: "m05", OpenedAt: now.Add(-25 * time.Hour)},
+		}), true},
 		{"people of another tenant", accounts, locked("a", "b", "c", "d", "e", "f"), false},
 		{"a few of a few", accounts[:10], locked("m00", "m01", "m02", "m03"), true},
 		{"one administrator", accounts, locked("m47"), false},
 		{"two administrators", accounts, locked("m47", "m48"), true},
+		{"two administrators, a day apart", accounts, slices.Concat(locked("m47"), hoursAgo(47, locked("m48"))), false},
 		{"the last administrator who could help", accounts[:48], locked("m47"), true},
+		{"the others are still outside", accounts, slices.Concat(locked("m47"), hoursAgo(47, locked("m48")), hoursAgo(71, locked("m49"))), true},
+		{"outside since before the switch", accounts[:49], slices.Concat(locked("m47"), hoursAgo(100, locked("m48"))), true},
+		{"the others are in again", accounts, slices.Concat(locked("m47"), closed(hoursAgo(47, locked("m48"))), closed(hoursAgo(71, locked("m49")))), false},
+		{"the only one, of before the switch, in again", accounts[:48], closed(hoursAgo(73, locked("m47"))), false},
 		{"no accounts", nil, locked("m00", "m01", "m02", "m03"), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			trips, reason := rollout.Breaker(cfg, wave, tt.accounts, tt.lockOuts, now)
+			trips, reason := rollout.Breaker(cfg, wave, tt.accounts, tt.lockOuts, since, now)
 			if trips != tt.trips || trips != (reason != "") {
 				t.Errorf("trips %v (%s), want %v", trips, reason, tt.trips)
 			}

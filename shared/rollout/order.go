@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -68,13 +69,13 @@ func CheckRollback(w Wave) (settled bool, err error) {
 	return false, fmt.Errorf("wave %s is %s: nothing of it is switched on that could be rolled back; to stop it from being switched: sallyport pause", w.Name, w.State)
 }
 
-// CheckResume says whether a wave can be let on again; settled reports that it
-// already is.
+// CheckResume says whether a wave can be let on again; settled reports that it was
+// since then.
 func CheckResume(w Wave, since time.Time) (settled bool, err error) {
 	if w.State == WaveRolledBack {
 		return false, nil
 	}
-	if n := len(w.History); n > 0 && w.History[n-1].From == WaveRolledBack && !w.History[n-1].At.Before(since) {
+	if slices.ContainsFunc(w.History, func(m Move) bool { return m.From == WaveRolledBack && !m.At.Before(since) }) {
 		return true, nil
 	}
 	return false, fmt.Errorf("wave %s is %s, not rolled back: there is nothing to resume", w.Name, w.State)

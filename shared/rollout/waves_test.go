@@ -81,6 +81,9 @@ func TestTransitionRemembers(t *testing.T) {
 	w.BreakerTripped = "too many people"
 	move(rollout.WaveRolledBack)
 	move(rollout.WaveObserving)
+	if !w.ObservedFrom.Equal(now) {
+		t.Errorf("observed from %s, want anew from %s after the roll-back", w.ObservedFrom, now)
+	}
 	move(rollout.WaveEnforced)
 	if w.BreakerTripped != "" {
 		t.Error("the old verdict of the breaker would put the wave back at once")

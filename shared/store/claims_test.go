@@ -39,9 +39,9 @@ func oneWinnerOfFifty(t *testing.T, s *store.Store) {
 		"group": func(int) error {
 			return s.PutGroup(t.Context(), contoso, rollout.OwnedGroup{Purpose: rollout.GroupReady})
 		},
-		"drill":  func(int) error { return s.PutDrill(t.Context(), contoso, rollout.Drill{ID: "drill"}) },
-		"order":  func(int) error { return s.PutOrder(t.Context(), contoso, rollout.Order{ID: "order"}) },
-		"pause":  func(int) error { return s.PutPause(t.Context(), contoso, rollout.Pause{Paused: true}) },
+		"drill": func(int) error { return s.PutDrill(t.Context(), contoso, rollout.Drill{ID: "drill"}) },
+		"order": func(int) error { return s.PutOrder(t.Context(), contoso, rollout.Order{ID: "order"}) },
+		"pause": func(int) error { return s.PutPause(t.Context(), contoso, rollout.Pause{Paused: true}) },
 		"lock-out": func(int) error {
 			return s.PutLockOut(t.Context(), contoso, rollout.LockOut{Account: "ana", OpenedAt: noon})
 		},
@@ -158,10 +158,10 @@ func optimisticWrites(t *testing.T, s *store.Store) {
 			m.Version = v
 			return s.PutMessage(t.Context(), contoso, m)
 		},
-		"alert":  func(v int64) error { return s.PutAlert(t.Context(), contoso, rollout.Alert{ID: "id", Version: v}) },
-		"drill":  func(v int64) error { return s.PutDrill(t.Context(), contoso, rollout.Drill{ID: "id", Version: v}) },
-		"order":  func(v int64) error { return s.PutOrder(t.Context(), contoso, rollout.Order{ID: "id", Version: v}) },
-		"pause":  func(v int64) error { return s.PutPause(t.Context(), contoso, rollout.Pause{Version: v}) },
+		"alert": func(v int64) error { return s.PutAlert(t.Context(), contoso, rollout.Alert{ID: "id", Version: v}) },
+		"drill": func(v int64) error { return s.PutDrill(t.Context(), contoso, rollout.Drill{ID: "id", Version: v}) },
+		"order": func(v int64) error { return s.PutOrder(t.Context(), contoso, rollout.Order{ID: "id", Version: v}) },
+		"pause": func(v int64) error { return s.PutPause(t.Context(), contoso, rollout.Pause{Version: v}) },
 		"lock-out": func(v int64) error {
 			return s.PutLockOut(t.Context(), contoso, rollout.LockOut{Account: "ana", Version: v})
 		},

@@ -28,6 +28,7 @@ import (
 // Table is what notify reads and writes of the table.
 type Table interface {
 	Config(ctx context.Context, t rollout.TenantID) (rollout.Config, error)
+	Pause(ctx context.Context, t rollout.TenantID) (rollout.Pause, error)
 	Audit(ctx context.Context, t rollout.TenantID) (rollout.AuditRun, error)
 	Account(ctx context.Context, t rollout.TenantID, id string) (rollout.Account, error)
 	Wave(ctx context.Context, t rollout.TenantID, name string) (rollout.Wave, error)
@@ -98,7 +99,12 @@ func (r *Run) Send(ctx context.Context, item outbox.Item) (Outcome, error) {
 	if err != nil {
 		return OutcomeLater, err
 	}
-	if t.cfg.Paused {
+	// A pause by hand holds for the very next mail, not only for the next batch.
+	pause, err := r.Table.Pause(ctx, item.Tenant)
+	if err != nil {
+		return OutcomeLater, fmt.Errorf("look whether the operator paused: %w", err)
+	}
+	if t.cfg.Paused || pause.Paused {
 		return OutcomePaused, nil // the sweep after the pause queues it again
 	}
 	envelope, err := r.prepare(ctx, t, &m)

@@ -162,7 +162,7 @@ func readEntry(line []byte) (c rollout.Change, why string) {
 		return c, "its line is no entry: " + err.Error()
 	}
 	again, err := exported(c)
-	if err != nil || strings.TrimSpace(again) != string(bytes.TrimSpace(line)) {
+	if err != nil || strings.TrimSuffix(again, "\n") != strings.TrimSuffix(string(line), "\n") {
 		return c, "its line is not as sallyport log --lines writes it: it was changed or written by another program"
 	}
 	return c, ""

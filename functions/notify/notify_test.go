@@ -308,6 +308,22 @@ func TestPauseKeepsTheClaim(t *testing.T) {
 	}
 }
 
+// A pause by hand holds for the next mail of the same batch.
+func TestPauseByHandHoldsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	first, second := announcement(), rollout.Message{ID: "second", Kind: rollout.MessageClosing, State: rollout.MessageClaimed, ClaimedAt: now}
+	w.claim(t, first)
+	w.claim(t, second)
+	run := w.handler.Notify.Begin(now)
+	if got, err := run.Send(context.Background(), outbox.Item{Tenant: contoso, MessageID: first.ID}); got != notify.OutcomeSent || err != nil {
+		t.Fatalf("the first is %s, %v", got, err)
+	}
+	w.do(t, w.store.PutPause(context.Background(), contoso, rollout.Pause{Paused: true}))
+	if got, err := run.Send(context.Background(), outbox.Item{Tenant: contoso, MessageID: second.ID}); got != notify.OutcomePaused || err != nil {
+		t.Errorf("the second is %s, %v; want it kept back", got, err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	quota := &smithy.GenericAPIError{Code: "Throttling", Message: "Maximum sending rate exceeded for it@contoso.com"}
 	for name, tt := range map[string]struct {

@@ -234,7 +234,7 @@ func TestRollbackOrder(t *testing.T) {
 		t.Errorf("waited: %v\n%s", err, out)
 	}
 	b.obey = nil
-	b.clock.(*waiting).Set(tuesday.Add(time.Hour)) //nolint:errcheck // it is that clock
+	b.clock.(*waiting).Set(tuesday.Add(time.Hour))
 	if _, err := roll("everyone"); err == nil || !strings.Contains(err.Error(), "nothing came of it") {
 		t.Errorf("waited for nothing: %v", err)
 	}

@@ -133,7 +133,7 @@ func exported(c rollout.Change) (string, error) {
 func changeWords(c rollout.Change) string {
 	head := fmt.Sprintf("%5d  %s  ", c.Seq, c.At.UTC().Format("2006-01-02 15:04"))
 	others := strings.Repeat(" ", len(head))
-	text := ""
+	var text string
 	switch c.Kind {
 	case rollout.ChangeGenesis:
 		text = "the log of " + c.Target + " begins"

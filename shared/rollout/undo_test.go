@@ -35,12 +35,16 @@ func TestPlanUndo(t *testing.T) {
 		no   string
 	}{
 		"a switch": {
-			[]rollout.Change{withCopy(state(rollout.StateReportOnly, rollout.StateEnabled), "was"), withCopy(result(2, "done"), "is")}, 2,
-			rollout.Undo{Seq: 2, What: rollout.ChangePolicyState, Target: "p1", From: rollout.StateEnabled, To: rollout.StateReportOnly, Left: "is", Was: "was"}, "",
+			[]rollout.Change{withCopy(state(rollout.StateReportOnly, rollout.StateEnabled), "was"), withCopy(result(2, "done"), "is")},
+			2,
+			rollout.Undo{Seq: 2, What: rollout.ChangePolicyState, Target: "p1", From: rollout.StateEnabled, To: rollout.StateReportOnly, Left: "is", Was: "was"},
+			"",
 		},
 		"a switch that was found done": {
-			[]rollout.Change{state(rollout.StateReportOnly, rollout.StateEnabled), result(2, "no answer"), result(2, rollout.ResultFoundDone)}, 2,
-			rollout.Undo{Seq: 2, What: rollout.ChangePolicyState, Target: "p1", From: rollout.StateEnabled, To: rollout.StateReportOnly}, "",
+			[]rollout.Change{state(rollout.StateReportOnly, rollout.StateEnabled), result(2, "no answer"), result(2, rollout.ResultFoundDone)},
+			2,
+			rollout.Undo{Seq: 2, What: rollout.ChangePolicyState, Target: "p1", From: rollout.StateEnabled, To: rollout.StateReportOnly},
+			"",
 		},
 		"a roll-back":        {[]rollout.Change{state(rollout.StateEnabled, rollout.StateReportOnly), result(2, "done")}, 2, rollout.Undo{}, "only the gates"},
 		"not known":          {[]rollout.Change{state(rollout.StateReportOnly, rollout.StateEnabled)}, 2, rollout.Undo{}, "not known yet"},

@@ -229,6 +229,7 @@ func Look(ctx context.Context, g Graph, cfg rollout.Config, last rollout.AuditRu
 			live.Groups[own.Purpose] = groups[own.ID]
 		}
 	}
+	live.Named = groups
 	facts := make([]rollout.EmergencyFacts, 0, len(cfg.EmergencyAccounts))
 	ids := make([]string, 0, len(cfg.EmergencyAccounts))
 	for _, account := range cfg.EmergencyAccounts {

@@ -14,7 +14,7 @@ func gateNoticeGiven(in gateInput) (bool, string) {
 	if len(in.seen.Accounts) == 0 {
 		return false, noAccounts
 	}
-	untold := untold(in.cfg, in.known, in.blast, in.day)
+	untold := untold(in.cfg, in.known, in.wave, in.blast, in.day)
 	spared := in.spared()
 	if late := in.exemptedButInside(spared); len(late) > 0 {
 		return false, "exempted, but not yet left out by the policy: " + strings.Join(late, ", ")
@@ -64,7 +64,7 @@ func (in gateInput) spared() []string {
 
 // stopped are the people whom the wave's switch would stop.
 func stopped(cfg Config, seen Seen, wave WaveConfig, day Date) []Account {
-	return slices.DeleteFunc(addressed(cfg, seen, wave, day), func(a Account) bool { return !IsPerson(cfg, a) || a.Capable == Yes })
+	return slices.DeleteFunc(addressed(cfg, seen, wave, day), func(a Account) bool { return !IsPerson(cfg, a) || CapableOn(a, day) == Yes })
 }
 
 // addressed are the accounts that the wave's policy holds. That of capable
@@ -92,10 +92,11 @@ func addressed(cfg Config, seen Seen, wave WaveConfig, day Date) []Account {
 
 // untold are those of the people who were neither provably told in time nor
 // accepted by name.
-func untold(cfg Config, known Known, people []Account, day Date) []Account {
+func untold(cfg Config, known Known, wave WaveConfig, people []Account, day Date) []Account {
 	sent, loc := messagesByAccount(known.Messages), cfg.Location()
 	return slices.DeleteFunc(slices.Clone(people), func(a Account) bool {
-		return toldInTime(loc, sent[a.ID], day) || accepted(cfg, a)
+		_, accepted := acceptanceOf(cfg, known, wave, a)
+		return accepted || toldInTime(loc, sent[a.ID], day)
 	})
 }
 
@@ -108,18 +109,12 @@ func toldInTime(loc *time.Location, sent []Message, day Date) bool {
 	})
 }
 
-func accepted(cfg Config, a Account) bool {
-	return slices.ContainsFunc(cfg.Accepted, func(x Acceptance) bool {
-		return x.By != "" && names(x.Account, a)
-	})
-}
-
 func gateCoverage(in gateInput) (bool, string) {
 	capable, all := 0, 0
 	for _, a := range in.seen.Accounts {
 		if in.wave.Holds(in.cfg, a, in.day) && Counts(in.cfg, a, in.day) {
 			all++
-			if a.Capable == Yes {
+			if CapableOn(a, in.day) == Yes {
 				capable++
 			}
 		}

@@ -25,16 +25,20 @@ func gatePoliciesUnchanged(in gateInput) (bool, string) {
 		return false, fmt.Sprintf("somebody set policy %s to %q", owned.ID, live.State)
 	}
 	if drift := Drift(in.cfg, owned.Draft, live); len(drift) > 0 {
-		return false, strings.Join(drift, "; ")
+		return false, strings.Join(drift, "; ") + changedAt(live, in.cfg.Location())
 	}
 	// Whom the gates ask about follows from rollout.yaml as it is now.
 	if drift := Drift(in.cfg, Draft(in.cfg, in.wave, in.known.groupIDs()), live); len(drift) > 0 {
 		return false, "rollout.yaml asks for another policy than the one announced: " + strings.Join(drift, "; ")
 	}
-	if added := AddedExclusions(owned.Draft, live); len(added) > 0 {
-		return true, fmt.Sprintf("as announced; others excluded %s, which stays", strings.Join(added, ", "))
+	share := shareOf(in.cfg, in.seen, in.wave, owned.Draft, live, in.day)
+	switch {
+	case len(share.Added) == 0:
+		return true, "as announced"
+	case share.Large():
+		return false, "the policy no longer reaches whom it was announced to: " + share.String()
 	}
-	return true, "as announced"
+	return true, "as announced; " + share.String() + ": that stays"
 }
 
 func gateObserved(in gateInput) (bool, string) {
@@ -77,4 +81,14 @@ func knownReportOnly(result string) bool {
 		return true
 	}
 	return false
+}
+
+// changedAt says when somebody last changed the policy, and where it stands who
+// that was: the policy itself does not say.
+// Source: https://learn.microsoft.com/graph/api/resources/conditionalaccesspolicy
+func changedAt(p Policy, loc *time.Location) string {
+	if p.Modified.IsZero() {
+		return ""
+	}
+	return "; last changed " + p.Modified.In(loc).Format("2006-01-02 15:04") + ", by whom says the directory audit log of that minute"
 }

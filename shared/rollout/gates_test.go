@@ -165,6 +165,45 @@ var gateCases = []struct {
 		p.ExcludeUsers = append(slices.Clone(p.ExcludeUsers), "m07")
 	}, true, "others excluded m07"},
 
+	{"policies-unchanged", "others excluded four of twenty people", func(_ *testing.T, s *scene) {
+		p := s.policy(policyEveryone)
+		p.ExcludeUsers = append(slices.Clone(p.ExcludeUsers), "m07", "M08", "m09", "m10")
+	}, false, "leaves out 4 of 20 people"},
+	{"policies-unchanged", "others excluded three people and an account of nobody's", func(_ *testing.T, s *scene) {
+		p := s.policy(policyEveryone)
+		p.ExcludeUsers = append(slices.Clone(p.ExcludeUsers), "m07", "m08", "m09", "elsewhere", em1)
+	}, true, "leaves out 3 of 20 people: that stays"},
+	{"policies-unchanged", "others excluded a group of four", func(_ *testing.T, s *scene) {
+		p := s.policy(policyEveryone)
+		p.ExcludeGroups = append(slices.Clone(p.ExcludeGroups), "sales")
+		s.seen.Live.Named = map[string]rollout.Group{"sales": {Opened: true, Members: []string{"m01", "m02", "m03", "M04", "gone"}}}
+	}, false, "leaves out 4 of 20 people"},
+	{"policies-unchanged", "others excluded a small group", func(_ *testing.T, s *scene) {
+		p := s.policy(policyEveryone)
+		p.ExcludeGroups = append(slices.Clone(p.ExcludeGroups), "sales")
+		s.seen.Live.Named = map[string]rollout.Group{"sales": {Opened: true, Members: []string{"m01"}}}
+	}, true, "leaves out 1 of 20 people"},
+	{"policies-unchanged", "others excluded a group that could not be opened", func(_ *testing.T, s *scene) {
+		p := s.policy(policyEveryone)
+		p.ExcludeGroups = append(slices.Clone(p.ExcludeGroups), "sales")
+		s.seen.Live.Named = map[string]rollout.Group{"sales": {Members: []string{"m01"}}}
+	}, false, "could not be opened: sales"},
+	{"policies-unchanged", "others excluded a group that nobody read", func(_ *testing.T, s *scene) {
+		p := s.policy(policyEveryone)
+		p.ExcludeGroups = append(slices.Clone(p.ExcludeGroups), "sales")
+	}, false, "could not be opened: sales"},
+	{"policies-unchanged", "others excluded every guest", func(_ *testing.T, s *scene) {
+		s.cfg.CountGuests = true
+		s.policy(policyEveryone).ExcludeUsers, s.known.Policies[2].Draft.ExcludeUsers = []string{em1, em2, "GuestsOrExternalUsers"}, []string{em1, em2}
+		for _, id := range []string{"m01", "m02", "m03", "m04"} {
+			s.account(id).Class = rollout.ClassGuest
+		}
+	}, false, "leaves out 4 of 20 people"},
+	{"policies-unchanged", "drift says when it was", func(t *testing.T, s *scene) {
+		s.policy(policyEveryone).ExcludeGroups = nil
+		s.policy(policyEveryone).Modified = at(t, "Europe/London", "2027-01-11 14:02")
+	}, false, "last changed 2027-01-11 14:02"},
+
 	{"observed", "not begun", func(_ *testing.T, s *scene) { s.wave("everyone").ObservedFrom = time.Time{} }, false, "not begun"},
 	{"observed", "too short", func(_ *testing.T, s *scene) {
 		s.wave("everyone").ObservedFrom = s.now.Add(-7*24*time.Hour + time.Minute)
@@ -201,6 +240,27 @@ var gateCases = []struct {
 	{"notice-given", "accepted by nobody", func(_ *testing.T, s *scene) {
 		s.known.Messages, s.cfg.Accepted = nil, []rollout.Acceptance{{Account: "m18"}}
 	}, false, "m18"},
+	{"notice-given", "accepted by name before the switch", func(_ *testing.T, s *scene) {
+		s.known.Messages, s.known.Accepted = nil, []rollout.NamedAcceptance{{Wave: "everyone", Account: "M18", By: "Alex Wilber"}}
+	}, true, "1 people"},
+	{"notice-given", "accepted for another wave", func(_ *testing.T, s *scene) {
+		s.known.Messages, s.known.Accepted = nil, []rollout.NamedAcceptance{{Wave: "administrators", Account: "m18", By: "Alex Wilber"}}
+	}, false, "m18"},
+	{"notice-given", "accepted before the switch by nobody", func(_ *testing.T, s *scene) {
+		s.known.Messages, s.known.Accepted = nil, []rollout.NamedAcceptance{{Wave: "everyone", Account: "m18"}}
+	}, false, "m18"},
+	{"notice-given", "another was accepted", func(_ *testing.T, s *scene) {
+		s.known.Messages, s.known.Accepted = nil, []rollout.NamedAcceptance{{Wave: "everyone", Account: "m17", By: "Alex Wilber"}, {Wave: "everyone", By: "Alex Wilber"}}
+		s.account("m18").UserPrincipalName = ""
+	}, false, "m18"},
+	{"notice-given", "only text messages, after their end, and never told", func(t *testing.T, s *scene) {
+		s.now = at(t, "Europe/London", "2027-02-01 10:00")
+		s.account("m01").Strength = rollout.StrengthWeak
+	}, false, "told 14 days ago: m01"},
+	{"notice-given", "only text messages, the day before their end", func(t *testing.T, s *scene) {
+		s.now = at(t, "Europe/London", "2027-01-31 10:00")
+		s.account("m01").Strength = rollout.StrengthWeak
+	}, true, "1 people"},
 	{"notice-given", "an entry for nobody accepts nobody", func(_ *testing.T, s *scene) {
 		s.known.Messages, s.cfg.Accepted = nil, []rollout.Acceptance{{By: "Alex Wilber"}}
 		s.account("m18").UserPrincipalName = ""
@@ -236,6 +296,11 @@ var gateCases = []struct {
 	{"coverage", "one too few", func(_ *testing.T, s *scene) { s.account("m01").Capable = rollout.Unknown }, false, "90.0 %"},
 	{"coverage", "the wave asks for more", func(_ *testing.T, s *scene) { s.cfg.Waves[2].Coverage = 96 }, false, "96 %"},
 	{"coverage", "no accounts", func(_ *testing.T, s *scene) { s.seen.Accounts = nil }, false, "nobody"},
+
+	{"coverage", "two with text messages alone, after their end", func(t *testing.T, s *scene) {
+		s.now = at(t, "Europe/London", "2027-02-01 10:00")
+		s.account("m01").Strength, s.account("m02").Strength = rollout.StrengthWeak, rollout.StrengthWeak
+	}, false, "17 of 20"},
 
 	{"service-accounts", "a service account", func(_ *testing.T, s *scene) { s.account("m01").Class = rollout.ClassService }, false, "m01"},
 	{"service-accounts", "a shared mailbox that can sign in", func(_ *testing.T, s *scene) { s.account("m01").Class = rollout.ClassSharedMailbox }, false, "m01"},

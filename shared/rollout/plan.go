@@ -156,7 +156,11 @@ func (p *switchPlan) announce(wave WaveConfig) {
 		p.tellHeld(wave, failing)
 		return
 	}
-	p.do(MoveWave{Wave: wave.Name, To: WaveAnnounced, Reason: "the day of the announcement is here, the audit is complete and the licences allow " + string(p.seen.Audit.Method)})
+	reason := "the day of the announcement is here, the audit is complete and the licences allow " + string(p.seen.Audit.Method)
+	if waived := p.waived(wave, "licence"); len(waived) > 0 {
+		reason = "the day of the announcement is here and the audit is complete" + waivedWords(waived)
+	}
+	p.do(MoveWave{Wave: wave.Name, To: WaveAnnounced, Reason: reason})
 }
 
 // failing are those of the named gates that do not let the wave through.
@@ -164,6 +168,28 @@ func (p *switchPlan) failing(wave WaveConfig, gates ...string) []GateResult {
 	return slices.DeleteFunc(Failing(CheckGates(p.cfg, p.seen, p.known, wave, p.now)), func(r GateResult) bool {
 		return !slices.Contains(gates, r.ID)
 	})
+}
+
+// waived are those of the named gates that fail and are lifted by a waiver.
+func (p *switchPlan) waived(wave WaveConfig, gates ...string) []GateResult {
+	return slices.DeleteFunc(CheckGates(p.cfg, p.seen, p.known, wave, p.now), func(r GateResult) bool {
+		return r.Waived == nil || !slices.Contains(gates, r.ID)
+	})
+}
+
+// waivedWords names every waiver that is being used, so that it stands in the
+// change log and in the wave's history for as long as these are kept.
+func waivedWords(results []GateResult) string {
+	var used []string
+	for _, r := range results {
+		if r.Waived != nil {
+			used = append(used, fmt.Sprintf("%s by %s until %s, because %s (%s)", r.ID, r.Waived.Owner, r.Waived.Until, r.Waived.Reason, cut(r.Evidence, 200)))
+		}
+	}
+	if len(used) == 0 {
+		return ""
+	}
+	return "; waived: " + strings.Join(used, "; ")
 }
 
 // prepare creates what the wave needs, report-only, and begins to observe. The
@@ -234,7 +260,7 @@ func (p *switchPlan) consider(wave WaveConfig, record Wave) {
 		if method == MethodSecurityDefaults && wave.Members != MembersAll {
 			return // Security Defaults know one switch for everybody, made with that wave
 		}
-		p.do(SwitchOn{Wave: wave.Name, Method: method, PolicyID: owned.ID, Gates: results, Reason: "the deadline is here and every gate holds"})
+		p.do(SwitchOn{Wave: wave.Name, Method: method, PolicyID: owned.ID, Gates: results, Reason: "the deadline is here and every gate holds" + waivedWords(results)})
 	case len(failing) == 1 && failing[0].ID == GateWindow:
 		// Only time is missing: the wave waits, nobody needs to do anything.
 	default:
@@ -388,7 +414,11 @@ func (p *switchPlan) members(purpose string) []string {
 // longer, and whom nobody told.
 func (p *switchPlan) untoldReady() []string {
 	ids := []string{}
-	for _, a := range untold(p.cfg, p.known, stopped(p.cfg, p.seen, WaveConfig{Members: MembersCapable}, p.day), p.day) {
+	wave := WaveConfig{Members: MembersCapable}
+	if i := slices.IndexFunc(p.cfg.Waves, func(w WaveConfig) bool { return w.Members == MembersCapable }); i >= 0 {
+		wave = p.cfg.Waves[i]
+	}
+	for _, a := range untold(p.cfg, p.known, wave, stopped(p.cfg, p.seen, wave, p.day), p.day) {
 		ids = append(ids, a.ID)
 	}
 	return ids
@@ -410,7 +440,7 @@ func (p *switchPlan) noticeRunning() map[string]bool {
 		if w.Deadline.IsZero() {
 			continue
 		}
-		list := untold(p.cfg, p.known, stopped(p.cfg, p.seen, w, p.day), p.day)
+		list := untold(p.cfg, p.known, w, stopped(p.cfg, p.seen, w, p.day), p.day)
 		switch p.known.Wave(w.Name).State {
 		case WaveObserving, WaveHeld:
 			if p.day.DaysUntil(w.Deadline) > spareFrom || len(list) > max(3, len(p.seen.Accounts)/50) {

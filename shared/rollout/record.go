@@ -84,6 +84,7 @@ const (
 	MessageReminder     MessageKind = "reminder" // only to those who still have to act
 	MessageHoldout      MessageKind = "holdout"  // after the switch: how to get in
 
+	MessageBlast    MessageKind = "blast"    // operator: whom the next switch will stop, 3 days and 1 day ahead
 	MessageHold     MessageKind = "hold"     // operator: a wave is held, why, and what to do
 	MessageSwitched MessageKind = "switched" // operator: a wave was switched
 	MessageRollback MessageKind = "rollback" // operator: the circuit breaker put a wave back
@@ -339,6 +340,8 @@ type Live struct {
 	Emergency        []EmergencyProof
 	// Groups holds the members of the groups that Sallyport owns, by purpose.
 	Groups map[string]Group
+	// Named holds every group that a policy names, by id.
+	Named map[string]Group
 	// Granted are the application permissions in the writer's token.
 	Granted []string
 }
@@ -355,6 +358,8 @@ type Known struct {
 	ChangeOver ChangeOver
 	// Unreachable are accounts whose address bounced for good, with the reason.
 	Unreachable map[string]string
+	// Accepted is who may be stopped, by name, beside what rollout.yaml accepts.
+	Accepted []NamedAcceptance
 }
 
 // Wave returns the record of the wave; a wave without one is planned.

@@ -116,18 +116,6 @@ func WaveOf(cfg Config, a Account, day Date) (WaveConfig, bool) {
 	return cfg.Waves[i], true
 }
 
-// BlastList is the people whom the wave's switch would stop: in its scope, and
-// not known to be capable.
-func BlastList(cfg Config, w WaveConfig, accounts []Account, day Date) []Account {
-	var list []Account
-	for _, a := range accounts {
-		if w.Holds(cfg, a, day) && IsPerson(cfg, a) && a.Capable != Yes {
-			list = append(list, a)
-		}
-	}
-	return list
-}
-
 // WorkingDay reports whether people are written to on the day: Monday to
 // Friday, no holiday of the tenant.
 func (s SwitchWindow) WorkingDay(day Date) bool {

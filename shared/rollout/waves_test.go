@@ -175,21 +175,6 @@ func TestWaveOf(t *testing.T) {
 	}
 }
 
-func TestBlastList(t *testing.T) {
-	s := sample(t)
-	s.account("m01").Class = rollout.ClassService // no person, however little it can
-	s.account("m01").Capable = rollout.No
-	s.account("m02").Capable = rollout.Unknown
-	wave, _ := s.cfg.Wave("everyone")
-	var got []string
-	for _, a := range rollout.BlastList(s.cfg, wave, s.seen.Accounts, rollout.DateOf(s.now)) {
-		got = append(got, a.ID)
-	}
-	if want := []string{"m02", "m18"}; !slices.Equal(got, want) {
-		t.Errorf("blast list %v, want %v", got, want)
-	}
-}
-
 func TestNeededCoverage(t *testing.T) {
 	for want, w := range map[float64]rollout.WaveConfig{
 		95: {Members: rollout.MembersAll}, 90: {Members: rollout.MembersAdmins}, 80: {Members: rollout.MembersAdmins, Coverage: 80},

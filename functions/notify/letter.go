@@ -85,6 +85,9 @@ func (l letter) recipients() ([]mail.Address, error) {
 	if invitee := l.message.Details["invitee"]; l.message.Kind == rollout.MessageDrill && invitee != "" {
 		emails = slices.Insert(emails, 0, invitee)
 	}
+	if owner := l.message.Details[rollout.DetailOwner]; l.message.Kind == rollout.MessageTask && owner != "" {
+		emails = append(emails, owner)
+	}
 	var to []mail.Address
 	for _, email := range emails {
 		address, err := mail.ParseAddress(email)
@@ -126,6 +129,10 @@ func (l letter) data(ctx context.Context, from mail.Address) (mail.Data, error) 
 		return l.holdout(ctx)
 	case rollout.MessageHold:
 		return l.hold()
+	case rollout.MessageBlast:
+		return l.blast(ctx)
+	case rollout.MessageTask:
+		return l.task(ctx)
 	case rollout.MessageSwitched:
 		return l.switched(ctx)
 	case rollout.MessageRollback:

@@ -116,6 +116,23 @@ func TestEachKindSaysWhatItKnows(t *testing.T) {
 			append([]string{"finance@fabrikam.com"}, everybody...),
 			[]string{"You need not sign in. The reason: the account is no longer an emergency account."},
 		},
+		"blast list": {
+			rollout.Message{Kind: rollout.MessageBlast, Details: map[string]string{rollout.DetailBlast: `{"deadline":"2026-12-02","count":2,"open":1,"rows":[
+				{"account":"` + megan + `","reasons":[{"code":"notCapable","text":"has no method"}],"told":"announcement","toldOn":"2026-11-20","arrived":"no"},
+				{"account":"left-1","reasons":[{"code":"client","text":"signs in by IMAP4"}],"acceptedBy":"Alex Wilber"}]}`}},
+			nil,
+			everybody,
+			[]string{"1 day from now", "accounts could not sign in", "Megan Bowen", "megan@contoso.com", "has no method", "announcement of 2026-11-20, bounced", "signs in by IMAP4", "accepted by Alex Wilber", "left-1"},
+		},
+		"task, also to the owner": {
+			rollout.Message{Kind: rollout.MessageTask, Details: map[string]string{
+				rollout.DetailTask:  `{"title":"An exemption ends","text":"It ends on 2026-12-08.","remedy":"Mend it.","accounts":["` + megan + `"],"count":3}`,
+				rollout.DetailOwner: "facilities@contoso.com",
+			}},
+			nil,
+			append(everybody, "facilities@contoso.com"),
+			[]string{"An exemption ends", "It ends on 2026-12-08.", "Mend it.", "Megan Bowen", "And 2 more"},
+		},
 		"closing": {
 			rollout.Message{Kind: rollout.MessageClosing, Details: map[string]string{"capable": "200"}},
 			func(t *testing.T, w *world) {
@@ -222,6 +239,8 @@ func TestUnreadableDetailsStayClaimed(t *testing.T) {
 		rollout.MessageSwitched: {"people": "many"},
 		rollout.MessageDrill:    {"account": emergency, "opens": "soon"},
 		rollout.MessageClosing:  {}, // and no coverage
+		rollout.MessageBlast:    {"blast": "?"},
+		rollout.MessageTask:     {"task": `{"title":"and no text"}`},
 		rollout.MessageAlert:    {},
 		"levitation":            {},
 	} {

@@ -85,6 +85,34 @@ func Samples() []Data {
 			},
 			Earliest: deadline.AddDays(1).At(9, 0, london),
 		},
+		Blast{
+			Notice: notice, Wave: "everyone", Deadline: deadline, Days: 3, At: deadline.AddDays(-3).At(9, 10, london), Count: 102, Open: 1,
+			Rows: []BlastRow{
+				{
+					Name: "Adele Vance", Account: "adele.vance@contoso.com", Why: "has no method for a second step",
+					Told: "announcement of 2026-12-01, bounced",
+				},
+				{
+					Name: "Nestor Wilke", Account: "nestor.wilke@contoso.com", Why: "signs in by IMAP4, which cannot do MFA",
+					Told: "announcement of 2026-12-01, delivered in time",
+				},
+			},
+		},
+		Blast{
+			Notice: notice, Wave: "everyone", Deadline: deadline, Days: 1, At: deadline.AddDays(-1).At(9, 10, london), Count: 1, Open: 1,
+			Rows: []BlastRow{{Name: "Adele Vance", Account: "adele.vance@contoso.com", Why: "has no method for a second step", Told: "nothing"}},
+		},
+		Blast{Notice: notice, Wave: "administrators", Deadline: deadline.AddDays(-28), Days: 1, At: deadline.AddDays(-29).At(9, 10, london)},
+		Task{
+			Notice: notice, Title: "An exemption ends in 7 days", Text: "The exemption of the account below ends on 2027-01-19. From the day after it is in the rollout again, by itself.",
+			Remedy: "Move the account to a managed identity before, or write a later day, with a reason, into rollout.yaml.", Count: 1, At: deadline.At(9, 10, london),
+			Rows: []TaskRow{{Name: "Scanner", Account: "scanner@contoso.com"}},
+		},
+		Task{
+			Notice: notice, Title: "“exempt” would change by 412 members at once", Text: "One run changes at most 50, and so nothing was changed.",
+			Remedy: "If it is meant, set groupChanges: 412 in rollout.yaml.", Count: 412, At: deadline.At(9, 10, london),
+			Rows: []TaskRow{{Name: "Adele Vance", Account: "adele.vance@contoso.com"}},
+		},
 		Switched{Notice: notice, Wave: "everyone", At: deadline.At(10, 10, london), Policy: "Sallyport: MFA for everyone", People: 212},
 		Switched{Notice: notice, Wave: "everyone", At: deadline.At(10, 10, london), Policy: "Sallyport: MFA for everyone", People: 212, Exposure: "4s"},
 		RolledBack{

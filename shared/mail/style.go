@@ -50,7 +50,7 @@ func accent(kind rollout.MessageKind) string {
 	switch kind {
 	case rollout.MessageAlert:
 		return "#b3261e"
-	case rollout.MessageHold, rollout.MessageRollback, rollout.MessageLockOut, rollout.MessageHoldout:
+	case rollout.MessageHold, rollout.MessageTask, rollout.MessageRollback, rollout.MessageLockOut, rollout.MessageHoldout:
 		return "#b45309"
 	case rollout.MessageSwitched, rollout.MessageClosing:
 		return "#1a7f37"

@@ -212,10 +212,14 @@ func Stuck(messages []Message, now time.Time) []Message {
 	return stuck
 }
 
+func noticeID(kind MessageKind, wave, id string) string {
+	return strings.Join([]string{string(kind), wave, id}, ".")
+}
+
 // notice is an operator's message; its id makes it once per subject.
 func notice(kind MessageKind, wave, id, subject string, day Date, now time.Time, details map[string]string) Message {
 	return Message{
-		ID: strings.Join([]string{string(kind), wave, id}, "."), Kind: kind, Wave: wave, Subject: subject,
+		ID: noticeID(kind, wave, id), Kind: kind, Wave: wave, Subject: subject,
 		Day: day, State: MessageClaimed, ClaimedAt: now, Details: details,
 	}
 }

@@ -139,6 +139,7 @@ func (p *switchPlan) wave(wave WaveConfig) {
 	case WaveAnnounced:
 		p.prepare(wave)
 	case WaveObserving, WaveHeld:
+		p.foretell(wave)
 		p.consider(wave, record)
 	case WaveRolledBack:
 		p.tellRolledBack(wave, record)
@@ -314,9 +315,14 @@ func (p *switchPlan) tellHeld(wave WaveConfig, failing []GateResult) {
 }
 
 func (p *switchPlan) tell(m Message, reason string) {
-	if !slices.ContainsFunc(p.known.Messages, func(k Message) bool { return k.ID == m.ID }) {
+	if !p.told(m.ID) {
 		p.do(Send{Message: m, Reason: reason})
 	}
+}
+
+// told reports whether a message of that id was claimed before.
+func (p *switchPlan) told(id string) bool {
+	return slices.ContainsFunc(p.known.Messages, func(k Message) bool { return k.ID == id })
 }
 
 // keep looks after a wave that is on: the breaker's verdict is carried out, the

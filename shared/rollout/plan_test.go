@@ -37,7 +37,7 @@ func TestPlanSwitch(t *testing.T) {
 		want   []string
 	}{
 		{"every gate holds", func(*testing.T, *scene) {}, []string{"switch on everyone " + policyEveryone}},
-		{"the deadline is tomorrow", func(t *testing.T, s *scene) { s.now = s.now.Add(-24 * time.Hour); s.seen.Audit.At = s.now }, nil},
+		{"the deadline is tomorrow", func(t *testing.T, s *scene) { s.now = s.now.Add(-24 * time.Hour); s.seen.Audit.At = s.now }, []string{"send blast.everyone.1-2027-01-12"}},
 		{"before the window opens", func(t *testing.T, s *scene) { s.now = at(t, "Europe/London", "2027-01-12 08:59") }, nil},
 		{"the day after, outside the window", func(t *testing.T, s *scene) { s.now = at(t, "Europe/London", "2027-01-12 17:00") }, nil},
 		{"held, mended, outside the window", func(t *testing.T, s *scene) {

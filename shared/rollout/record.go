@@ -85,6 +85,7 @@ const (
 	MessageHoldout      MessageKind = "holdout"  // after the switch: how to get in
 
 	MessageBlast    MessageKind = "blast"    // operator: whom the next switch will stop, 3 days and 1 day ahead
+	MessageTask     MessageKind = "task"     // operator: something waits for a decision, see [Task]
 	MessageHold     MessageKind = "hold"     // operator: a wave is held, why, and what to do
 	MessageSwitched MessageKind = "switched" // operator: a wave was switched
 	MessageRollback MessageKind = "rollback" // operator: the circuit breaker put a wave back

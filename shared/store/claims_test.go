@@ -165,6 +165,9 @@ func optimisticWrites(t *testing.T, s *store.Store) {
 		"lock-out": func(v int64) error {
 			return s.PutLockOut(t.Context(), contoso, rollout.LockOut{Account: "ana", Version: v})
 		},
+		"acceptance": func(v int64) error {
+			return s.PutAcceptance(t.Context(), contoso, rollout.NamedAcceptance{Wave: "everyone", Account: "ana", Version: v})
+		},
 	}
 	steps := []struct {
 		version int64

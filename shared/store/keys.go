@@ -63,6 +63,7 @@ const (
 	kindOrder        = "order"
 	kindLockOut      = "lockOut"
 	kindSubscription = "subscription"
+	kindAcceptance   = "acceptance"
 	kindLease        = "lease"
 	kindRun          = "run"
 
@@ -124,6 +125,11 @@ func unreachableKey(t rollout.TenantID, account string) Key {
 // width, so that the order of the keys is that of the times.
 func lockOutKey(t rollout.TenantID, account string, opened time.Time) Key {
 	return key(t, kindLockOut, account, opened.UTC().Format("2006-01-02T15:04:05.000000000Z"))
+}
+
+// acceptanceKey goes by the wave too: an acceptance holds for one switch.
+func acceptanceKey(t rollout.TenantID, wave, account string) Key {
+	return key(t, kindAcceptance, wave, account)
 }
 
 func subscriptionKey(t rollout.TenantID, id string) Key { return key(t, kindSubscription, id) }

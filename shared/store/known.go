@@ -19,6 +19,7 @@ func (s *Store) Known(ctx context.Context, t rollout.TenantID) (rollout.Known, e
 		func() (err error) { k.LockOuts, err = s.LockOuts(ctx, t); return },
 		func() (err error) { k.ChangeOver, err = s.ChangeOver(ctx, t); return },
 		func() (err error) { k.Unreachable, err = s.Unreachable(ctx, t); return },
+		func() (err error) { k.Accepted, err = s.Acceptances(ctx, t); return },
 	} {
 		if err := read(); err != nil {
 			return rollout.Known{}, err

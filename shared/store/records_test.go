@@ -66,6 +66,8 @@ func recordsReadBackAsWritten(t *testing.T, s *store.Store) {
 		func(_ rollout.TenantID, o *rollout.Order) { o.ID = "id" })
 	roundTrip(t, "lock-out", oneOf(s.LockOuts), func(l *rollout.LockOut) *int64 { return &l.Version }, s.PutLockOut,
 		func(_ rollout.TenantID, l *rollout.LockOut) { l.Account = "account" })
+	roundTrip(t, "acceptance", oneOf(s.Acceptances), func(a *rollout.NamedAcceptance) *int64 { return &a.Version }, s.PutAcceptance,
+		func(_ rollout.TenantID, a *rollout.NamedAcceptance) { a.Wave, a.Account = "everyone", "account" })
 	roundTrip(t, "subscription", oneOf(s.Subscriptions), nil, s.PutSubscription,
 		func(tenant rollout.TenantID, sub *rollout.Subscription) { sub.ID = "of " + string(tenant) })
 	roundTrip(t, "proof of the emergency accounts", s.Emergency, func(p *rollout.ProvenEmergency) *int64 { return &p.Version }, s.PutEmergency,

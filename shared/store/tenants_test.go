@@ -134,6 +134,9 @@ var operations = map[string]func(context.Context, *store.Store, rollout.TenantID
 	"PutLockOut": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
 		return s.PutLockOut(ctx, t, rollout.LockOut{Account: id})
 	},
+	"PutAcceptance": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
+		return s.PutAcceptance(ctx, t, rollout.NamedAcceptance{Wave: "everyone", Account: id})
+	},
 	"PutSubscription": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
 		return s.PutSubscription(ctx, t, rollout.Subscription{ID: id})
 	},
@@ -196,6 +199,8 @@ func everythingOf(ctx context.Context, t rapid.TB, s *store.Store, tenant rollou
 	read("pause", pause, err)
 	lockOuts, err := s.LockOuts(ctx, tenant)
 	read("lock-outs", lockOuts, err)
+	acceptances, err := s.Acceptances(ctx, tenant)
+	read("acceptances", acceptances, err)
 	subscriptions, err := s.Subscriptions(ctx, tenant)
 	read("subscriptions", subscriptions, err)
 	for _, sub := range subscriptions {

@@ -116,6 +116,8 @@ var kindWords = []struct {
 	{rollout.MessageReminder, "reminder", "reminder", "only those who still have to act"},
 	{rollout.MessageHoldout, "how to get in", "holdout note", "people not registered after their date"},
 	{rollout.MessageDrill, "drill is due", "drill notice", "security"},
+	{rollout.MessageBlast, "whom the switch stops", "blast list", "operator"},
+	{rollout.MessageTask, "a decision waits", "task", "operator"},
 	{rollout.MessageHold, "a wave is held", "hold notice", "operator"},
 	{rollout.MessageSwitched, "a wave was switched", "switch notice", "operator"},
 	{rollout.MessageRollback, "a wave was put back", "roll-back notice", "operator"},

@@ -136,18 +136,26 @@ func GateIDs() map[string]bool {
 
 // CheckGates asks every gate about a wave. Missing data never passes.
 func CheckGates(cfg Config, seen Seen, known Known, wave WaveConfig, now time.Time) []GateResult {
-	day := DateOf(now.In(cfg.Location()))
-	in := gateInput{cfg: cfg, seen: seen, known: known, wave: wave, now: now, day: day, blast: stopped(cfg, seen, wave, day)}
+	in := newGateInput(cfg, seen, known, wave, now)
 	var results []GateResult
 	for _, g := range Gates() {
-		r := GateResult{ID: g.ID, Question: g.Question, Remedy: g.Remedy}
-		r.OK, r.Evidence = g.check(in)
-		if !r.OK && g.Waivable {
-			r.Waived = validWaiver(cfg.Waivers, g.ID, day)
-		}
-		results = append(results, r)
+		results = append(results, g.ask(in))
 	}
 	return results
+}
+
+func newGateInput(cfg Config, seen Seen, known Known, wave WaveConfig, now time.Time) gateInput {
+	day := DateOf(now.In(cfg.Location()))
+	return gateInput{cfg: cfg, seen: seen, known: known, wave: wave, now: now, day: day, blast: stopped(cfg, seen, wave, day)}
+}
+
+func (g Gate) ask(in gateInput) GateResult {
+	r := GateResult{ID: g.ID, Question: g.Question, Remedy: g.Remedy}
+	r.OK, r.Evidence = g.check(in)
+	if !r.OK && g.Waivable {
+		r.Waived = validWaiver(in.cfg.Waivers, g.ID, in.day)
+	}
+	return r
 }
 
 func validWaiver(waivers []Waiver, gate string, day Date) *Waiver {
@@ -187,7 +195,7 @@ func auditComplete(cfg Config, seen Seen, now time.Time) (bool, string) {
 func gateCapableAdmin(in gateInput) (bool, string) {
 	n := 0
 	for _, a := range in.seen.Accounts {
-		if a.Class == ClassAdmin && !in.cfg.IsEmergency(a.ID) && a.Capable == Yes && containsFold(a.Roles, RoleGlobalAdministrator) {
+		if a.Class == ClassAdmin && !in.cfg.IsEmergency(a.ID) && CapableOn(a, in.day) == Yes && containsFold(a.Roles, RoleGlobalAdministrator) {
 			n++
 		}
 	}

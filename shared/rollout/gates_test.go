@@ -95,6 +95,10 @@ var gateCases = []struct {
 	{"capable-admin", "none is known to be", func(_ *testing.T, s *scene) {
 		s.account("admin1").Capable, s.account("admin2").Capable = rollout.Unknown, rollout.No
 	}, false, "0 capable"},
+	{"capable-admin", "they have text messages alone, after their end", func(t *testing.T, s *scene) {
+		s.now = at(t, "Europe/London", "2027-02-01 10:00")
+		s.account("admin1").Strength, s.account("admin2").Strength = rollout.StrengthWeak, rollout.StrengthWeak
+	}, false, "0 capable"},
 	{"capable-admin", "no accounts", func(_ *testing.T, s *scene) { s.seen.Accounts = nil }, false, "0 capable"},
 	{"capable-admin", "the only ones are emergency accounts since today", func(_ *testing.T, s *scene) {
 		s.cfg.EmergencyAccounts = append(s.cfg.EmergencyAccounts, rollout.EmergencyAccount{ID: "admin1"}, rollout.EmergencyAccount{ID: "ADMIN2"})

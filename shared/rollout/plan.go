@@ -435,6 +435,10 @@ func (p *switchPlan) untoldReady() []string {
 // Source: https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation
 const spareFrom = 2
 
+// mostSpared is how many people may be left out of a switch because they were not
+// told in time; if there are more, the gate holds it.
+func mostSpared(accounts int) int { return max(3, accounts/50) }
+
 // noticeRunning are the people who were not told in time (new colleagues, a
 // mailbox that bounced) and are therefore left out of the switch, each until 14
 // days after their own notice: nobody is stopped who was not told, and one new
@@ -449,7 +453,7 @@ func (p *switchPlan) noticeRunning() map[string]bool {
 		list := untold(p.cfg, p.known, w, stopped(p.cfg, p.seen, w, p.day), p.day)
 		switch p.known.Wave(w.Name).State {
 		case WaveObserving, WaveHeld:
-			if p.day.DaysUntil(w.Deadline) > spareFrom || len(list) > max(3, len(p.seen.Accounts)/50) {
+			if p.day.DaysUntil(w.Deadline) > spareFrom || len(list) > mostSpared(len(p.seen.Accounts)) {
 				continue
 			}
 		case WaveEnforced, WaveSettled:

@@ -72,13 +72,19 @@ func (p *planner) ask(ctx context.Context, s session, cfg rollout.Config) (*plan
 		Method: choice.Method, MethodReason: choice.Reason, MethodAdvice: choice.Advice, Coverage: coverage.Percent(), Waves: []plannedWave{},
 	}
 	for _, w := range cfg.Waves {
-		people := 0
+		people, stopped := 0, 0
 		for _, a := range accounts {
 			if w.Holds(cfg, a, day) && rollout.IsPerson(cfg, a) {
 				people++
 			}
 		}
-		answer.Waves = append(answer.Waves, plannedWave{w.Name, people, len(rollout.BlastList(cfg, w, accounts, day))})
+		seen := rollout.Seen{Accounts: accounts, Audit: rollout.AuditRun{Method: choice.Method}}
+		for _, b := range rollout.BlastList(cfg, seen, rollout.Known{}, w, day) {
+			if b.CannotAnswer() && (rollout.ClassCounts(cfg, b.Class) || b.Class == rollout.ClassNeverSignedIn) {
+				stopped++
+			}
+		}
+		answer.Waves = append(answer.Waves, plannedWave{w.Name, people, stopped})
 	}
 	problems := slices.Concat(unproven(cfg, t, dir, readings, groups), strangers(cfg, accounts))
 	everyone := slices.ContainsFunc(cfg.Waves, func(w rollout.WaveConfig) bool { return w.Members == rollout.MembersAll })

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -117,13 +116,4 @@ func task(id, wave, owner string, t Task, day Date, now time.Time) Message {
 		details[DetailOwner] = owner
 	}
 	return notice(MessageTask, wave, id, t.Title, day, now, details)
-}
-
-// asJSON is for values of strings, numbers and dates: they always marshal.
-func asJSON(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return "{}"
-	}
-	return string(text)
 }

@@ -84,6 +84,14 @@ func (b Blast) settled() int {
 	return 0
 }
 
+// CannotAnswer reports whether the account has no method for a second step: it is
+// stopped with every client, not with an old one alone.
+func (b Blast) CannotAnswer() bool {
+	return slices.ContainsFunc(b.Reasons, func(r BlastReason) bool {
+		return r.Code == BlastNotCapable || r.Code == BlastUnproven || r.Code == BlastWeakOnly
+	})
+}
+
 type blastList struct {
 	cfg   Config
 	seen  Seen

@@ -103,7 +103,7 @@ func asToday(g Gate, today, then gateInput) (Outlook, string) {
 
 // liveGates are those that ask what was read of the tenant in this very run.
 func liveGates() []string {
-	return []string{"emergency-accounts", "emergency-excluded", "defaults-off", "permissions", "policies-unchanged"}
+	return []string{"emergency-accounts", "emergency-excluded", GateDefaultsOff, "permissions", "policies-unchanged"}
 }
 
 // foreseeAudit: the audit is of last night or it is not, whatever day it will be.
@@ -116,8 +116,15 @@ func foreseeAudit(today, _ gateInput) (Outlook, string) {
 }
 
 func foreseeDrills(today, then gateInput) (Outlook, string) {
+	var wrong []string
+	for _, t := range DrillTroubles(then.cfg, then.known.Drills, then.now) {
+		wrong = append(wrong, t.Account+": "+t.Text)
+	}
 	if ok, evidence := gateAlertPath(then); !ok {
-		return WillFail, evidence + " by then; pass one before"
+		if len(wrong) > 0 {
+			evidence = strings.Join(wrong, "; ")
+		}
+		return WillFail, evidence + ", by then; pass one before"
 	}
 	return WillHold, "the newest drills are young enough on that day"
 }

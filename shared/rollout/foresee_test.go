@@ -48,7 +48,7 @@ func TestForesee(t *testing.T) {
 		{"emergency-excluded", "not read", func(_ *testing.T, s *scene) { s.seen.Live = nil }, "", rollout.Unforeseen, "not read"},
 		{"policies-unchanged", "not read", func(_ *testing.T, s *scene) { s.seen.Live = nil }, "", rollout.Unforeseen, "not read"},
 		{"permissions", "not read", func(_ *testing.T, s *scene) { s.seen.Live = nil }, "", rollout.Unforeseen, "not read"},
-		{"defaults-off", "not read", func(_ *testing.T, s *scene) { s.seen.Live = nil }, "", rollout.Unforeseen, "unknown"},
+		{"defaults-off", "not read", func(_ *testing.T, s *scene) { s.seen.Live = nil }, "", rollout.Unforeseen, "not known"},
 
 		{"audit-fresh", "fresh now", nil, "", rollout.WillHold, "fresh if the audit goes on"},
 		{"audit-fresh", "old now", func(_ *testing.T, s *scene) { s.seen.Audit.At = s.now.Add(-40 * time.Hour) }, "", rollout.Unforeseen, "if the audit runs again"},
@@ -63,7 +63,7 @@ func TestForesee(t *testing.T) {
 
 		{"alert-path", "drills of 1 December", nil, "", rollout.WillHold, "young enough"},
 		{"alert-path", "90 days later", nil, "2027-03-01", rollout.WillHold, "young enough"},
-		{"alert-path", "91 days later", nil, "2027-03-02", rollout.WillFail, "em1, em2 by then"},
+		{"alert-path", "91 days later", nil, "2027-03-02", rollout.WillFail, "em2: no drill was passed within 90 days, the last on 2026-12-01, by then"},
 
 		{"observed", "since 1 December", nil, "", rollout.WillHold, "7 days by then"},
 		{"observed", "since five days, in two", func(_ *testing.T, s *scene) { s.wave("everyone").ObservedFrom = s.now.Add(-5 * 24 * time.Hour) }, "2026-12-22", rollout.WillFail, "6.0 of 7 days by then"},

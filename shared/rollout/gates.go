@@ -104,7 +104,7 @@ func Gates() []Gate {
 		},
 		{
 			"notice-given", "Was everybody who would be stopped told at least 14 days ago, and was it delivered?",
-			"Tell the named people, or accept them by name under accepted in rollout.yaml.", true, gateNoticeGiven,
+			"Tell the named people, or accept them by name: sallyport accept, or accepted in rollout.yaml.", true, gateNoticeGiven,
 		},
 		{
 			"coverage", "Is enough of the wave capable?",

@@ -33,9 +33,35 @@ func CSV(w io.Writer) Writer {
 func (c csvWriter) Write(r Row) error {
 	cells := r.Cells()
 	for i, cell := range cells {
-		cells[i] = Short(defuse(strings.ToValidUTF8(cell, "\ufffd")))
+		cells[i] = safe(cell)
 	}
 	return wrapCSV(c.to.Write(cells))
+}
+
+// safe is the cell as a sheet may hold it.
+func safe(cell string) string { return Short(defuse(strings.ToValidUTF8(cell, "\ufffd"))) }
+
+// WriteSheet writes other rows than accounts in the same way.
+func WriteSheet(w io.Writer, header []string, rows [][]string) error {
+	buffer := bufio.NewWriter(w)
+	_, _ = buffer.WriteString(byteOrderMark)
+	to := csv.NewWriter(buffer)
+	_ = to.Write(header)
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = safe(cell)
+		}
+		_ = to.Write(cells)
+	}
+	to.Flush() // the writers below keep the first error and say it again
+	if err := to.Error(); err != nil {
+		return fmt.Errorf("write the sheet: %w", err)
+	}
+	if err := buffer.Flush(); err != nil {
+		return fmt.Errorf("write the sheet: %w", err)
+	}
+	return nil
 }
 
 // Close implements [Writer].

@@ -85,8 +85,11 @@ func (l letter) recipients() ([]mail.Address, error) {
 	if invitee := l.message.Details["invitee"]; l.message.Kind == rollout.MessageDrill && invitee != "" {
 		emails = slices.Insert(emails, 0, invitee)
 	}
+	// An owner is whoever answers for it; not everybody is an address.
 	if owner := l.message.Details[rollout.DetailOwner]; l.message.Kind == rollout.MessageTask && owner != "" {
-		emails = append(emails, owner)
+		if _, err := mail.ParseAddress(owner); err == nil {
+			emails = append(emails, owner)
+		}
 	}
 	var to []mail.Address
 	for _, email := range emails {

@@ -136,6 +136,9 @@ func strangers(cfg rollout.Config, accounts []rollout.Account) []config.Problem 
 	for i, e := range cfg.Exemptions {
 		check(fmt.Sprintf("exemptions[%d].account", i), e.Account)
 	}
+	for i, e := range cfg.Extensions {
+		check(fmt.Sprintf("extensions[%d].account", i), e.Account)
+	}
 	for i, o := range cfg.Overrides {
 		check(fmt.Sprintf("accounts[%d].account", i), o.Account)
 	}

@@ -28,6 +28,7 @@ func check(cfg *rollout.Config, opts Options, report *report) {
 	c.reminders()
 	c.emergencyAccounts()
 	c.exemptions()
+	c.extensions()
 	c.overrides()
 	c.accepted()
 	c.communication()
@@ -86,6 +87,7 @@ func (c checker) unique(path, value string, seen map[string]string, format strin
 
 func (c checker) limits() {
 	c.between("graceDays", float64(c.cfg.GraceDays), 0, 90)
+	c.between("groupChanges", float64(c.cfg.GroupChanges), 1, 1e6)
 	c.between("breaker.people", float64(c.cfg.Breaker.People), 1, 1e6)
 	c.between("breaker.percent", c.cfg.Breaker.Percent, 0.01, 100)
 	c.between("breaker.admins", float64(c.cfg.Breaker.Admins), 1, 1e6)

@@ -126,6 +126,43 @@ func (c checker) exemptions() {
 	}
 }
 
+// extensions refuses what would be a second extension, or a longer one.
+func (c checker) extensions() {
+	accounts := map[string]string{}
+	for i := range c.cfg.Extensions {
+		path, e := item("extensions", i), &c.cfg.Extensions[i]
+		e.Account = c.account(path+".account", e.Account, accounts)
+		if c.usable[path+".account"] && c.cfg.IsEmergency(e.Account) {
+			c.failWith(path+".account", "no extension", "extensions: []", "this is an emergency account: those stand outside every policy anyway")
+		}
+		if c.usable[path+".until"] && !c.failed["waves"] && c.usable["waves"] {
+			c.extended(path+".until", e.Until)
+		}
+	}
+	if len(c.cfg.Extensions) > 0 && c.cfg.Method == rollout.MethodSecurityDefaults {
+		c.warn("extensions", "Security Defaults know no exclusions: nobody can be given more time")
+	}
+}
+
+// extended holds the last day of an extension to a deadline: on it at the
+// earliest, and seven days after it at the latest.
+func (c checker) extended(path string, until rollout.Date) {
+	last := rollout.Date{}
+	for _, wave := range c.cfg.Waves {
+		if wave.Deadline.IsZero() {
+			continue
+		}
+		if days := wave.Deadline.DaysUntil(until); days >= 0 && days <= rollout.ExtensionDays {
+			return
+		}
+		last = wave.Deadline
+	}
+	if !last.IsZero() {
+		c.failWith(path, "a day up to 7 days after the wave's deadline, as YYYY-MM-DD", "until: "+last.AddDays(rollout.ExtensionDays).String(),
+			"%s is no extension of any wave: one lasts at most %d days after the deadline, and there is no second one; who needs longer needs an exemption", until, rollout.ExtensionDays)
+	}
+}
+
 // overrides refuses what can never hold: the classes that follow from what
 // Microsoft knows and acts on cannot be given or taken away.
 func (c checker) overrides() {

@@ -55,6 +55,13 @@ func hints() map[string]hint {
 		"exemptions[].reason":      {"why it is needed", "reason: \"scanner that cannot do MFA, replaced in March\"", yes},
 		"exemptions[].expires":     {"the last day on which it holds, as YYYY-MM-DD", "expires: 2027-03-31", yes},
 
+		"extensions":           {"a list of people who get up to 7 days more, each once", "extensions: []", no},
+		"extensions[]":         {"an extension: account, until, reason and by", "extensions:\n  - {account: kim@contoso.com, until: 2027-01-19, reason: \"new phone arrives on the 18th\", by: \"Alex Wilber\"}", no},
+		"extensions[].account": {"one person: the user principal name or the object id", "account: kim@contoso.com", yes},
+		"extensions[].until":   {"the last day on which the person is left out, at most 7 days after the wave's deadline, as YYYY-MM-DD", "until: 2027-01-19", yes},
+		"extensions[].reason":  {"why it is needed", "reason: \"new phone arrives on the 18th\"", yes},
+		"extensions[].by":      {"who grants it", "by: \"Alex Wilber\"", yes},
+
 		"accounts":           {"a list of accounts that are something else than the audit takes them to be", "accounts: []", no},
 		"accounts[]":         {"an account: account, class and reason", "accounts:\n  - {account: kiosk@contoso.com, class: service account, reason: \"runs the screen in the lobby\"}", no},
 		"accounts[].account": {"one account: its user principal name or its object id", "account: kiosk@contoso.com", yes},
@@ -106,6 +113,7 @@ func hints() map[string]hint {
 
 		"countGuests":    {"true or false: whether guests count and must do MFA too", "countGuests: false", no},
 		"graceDays":      {"how many days a new account is shown apart, 0 to 90", "graceDays: 14", no},
+		"groupChanges":   {"how many memberships of Sallyport's groups one run may change, 1 or more; leave it out for 50, or 5 % of the accounts if that is more", "groupChanges: 400", no},
 		"reminderDays":   {"days before the deadline, each 1 to 60, the largest first", "reminderDays: [7, 3, 1]", no},
 		"reminderDays[]": {"days before the deadline, 1 to 60, fewer than the one before it", "reminderDays: [7, 3, 1]", no},
 

@@ -183,8 +183,8 @@ func foreseeNotice(today, then gateInput) (Outlook, string) {
 	}
 	latest := then.day.AddDays(-NoticeDays)
 	switch {
-	case len(ids) == 0: // exempted, and not yet in Sallyport's group
-		return Unforeseen, "the exemptions of rollout.yaml are not all in force yet"
+	case len(ids) == 0: // exempted or extended, and not yet in Sallyport's group
+		return Unforeseen, "the exemptions and extensions of rollout.yaml are not all in force yet"
 	case !latest.Before(later(today.day, today.cfg.AnnouncementDay())):
 		return Unforeseen, fmt.Sprintf("%d people were not told yet; a notice that is delivered by %s is in time", len(ids), latest)
 	case today.conditionalAccess() && len(ids) <= mostSpared(len(today.seen.Accounts)):

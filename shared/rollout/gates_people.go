@@ -17,7 +17,7 @@ func gateNoticeGiven(in gateInput) (bool, string) {
 	untold := untold(in.cfg, in.known, in.wave, in.blast, in.day)
 	spared := in.spared()
 	if late := in.exemptedButInside(spared); len(late) > 0 {
-		return false, "exempted, but not yet left out by the policy: " + strings.Join(late, ", ")
+		return false, "exempted or extended, but not yet left out by the policy: " + strings.Join(late, ", ")
 	}
 	var open []string
 	for _, a := range untold {
@@ -41,7 +41,9 @@ func (in gateInput) exemptedButInside(spared []string) []string {
 	nobodyExempt.Exemptions = nil
 	var ids []string
 	for _, a := range addressed(nobodyExempt, in.seen, in.wave, in.day) {
-		if _, exempt := in.cfg.Exemption(a, in.day); exempt && !containsFold(spared, a.ID) {
+		_, exempt := in.cfg.Exemption(a, in.day)
+		_, extended := in.cfg.Extension(a, in.day)
+		if (exempt || extended) && !containsFold(spared, a.ID) {
 			ids = append(ids, a.ID)
 		}
 	}

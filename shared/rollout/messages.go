@@ -67,6 +67,9 @@ func dueMessage(cfg Config, known Known, sent []Message, a Account, loc *time.Lo
 	if told {
 		deadline = later(wave.Deadline, notice.Deadline) // never earlier than they were told
 	}
+	if e, extended := cfg.Extension(a, day); extended {
+		deadline = later(deadline, e.Until.AddDays(1))
+	}
 	claim := func(kind MessageKind, window int, id, reason string) (Message, string, bool) {
 		id = fmt.Sprintf("%s.%s.%s", id, wave.Name, a.ID)
 		if slices.ContainsFunc(sent, func(m Message) bool { return m.ID == id }) {

@@ -117,6 +117,7 @@ func PlanSwitch(cfg Config, seen Seen, known Known, now time.Time) []Action {
 		p.wave(wave)
 	}
 	p.fillGroups()
+	p.tellExpiries()
 	return p.actions
 }
 
@@ -357,63 +358,6 @@ func (p *switchPlan) tellRolledBack(wave WaveConfig, record Wave) {
 	}
 	p.tell(notice(MessageRollback, wave.Name, record.EnforcedAt.UTC().Format(time.RFC3339), "Rolled back: "+wave.Name, p.day, p.now,
 		map[string]string{"reason": reason}), reason)
-}
-
-// groupCap is how many members one run may change: max(50, 5 % of the tenant).
-func groupCap(accounts int) int { return max(50, accounts/20) }
-
-// fillGroups reconciles Sallyport's own groups with who belongs there today. It
-// needs the whole tenant: who is missing from a partial reading would be taken
-// out, and stopped.
-func (p *switchPlan) fillGroups() {
-	if complete, _ := auditComplete(p.cfg, p.seen, p.now); !complete {
-		return
-	}
-	for _, g := range p.known.Groups {
-		have, read := p.seen.Live.Groups[g.Purpose]
-		if g.ID == "" || !read || !have.Opened {
-			continue
-		}
-		want := p.members(g.Purpose)
-		add, remove := difference(want, have.Members), difference(have.Members, want)
-		if g.Purpose == GroupReady {
-			// Who is capable once stays: taking people out would un-protect them
-			// whenever a report lags. Only who would be stopped untold leaves.
-			remove = intersection(remove, p.untoldReady())
-		}
-		// Others may lean on our group to leave an emergency account out.
-		remove = slices.DeleteFunc(remove, p.cfg.IsEmergency)
-		most := groupCap(len(p.seen.Accounts))
-		if len(remove) > most {
-			remove = nil // an exemption group that empties at once is a mistake, not a wish
-		}
-		if len(add) > most {
-			add = add[:most]
-		}
-		if len(add)+len(remove) > 0 {
-			p.do(FillGroup{Purpose: g.Purpose, Add: add, Remove: remove, Reason: fmt.Sprintf("%d to add, %d to remove", len(add), len(remove))})
-		}
-	}
-}
-
-// members is who belongs in one of Sallyport's own groups today.
-func (p *switchPlan) members(purpose string) []string {
-	sparing := map[string]bool{}
-	if purpose == GroupExempt {
-		sparing = p.noticeRunning()
-	}
-	var want []string
-	for _, a := range p.seen.Accounts {
-		_, exempt := p.cfg.Exemption(a, p.day)
-		belongs := exempt || sparing[a.ID]
-		if purpose == GroupReady {
-			belongs = !exempt && IsPerson(p.cfg, a) && a.Capable == Yes
-		}
-		if belongs && !p.cfg.IsEmergency(a.ID) {
-			want = append(want, a.ID)
-		}
-	}
-	return want
 }
 
 // untoldReady are the people in the group of capable people who are capable no

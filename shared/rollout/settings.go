@@ -29,6 +29,8 @@ type Config struct {
 	// IncidentResponsePlan is the link that every alert carries.
 	IncidentResponsePlan string      `json:"incidentResponsePlan"`
 	Exemptions           []Exemption `json:"exemptions"`
+	// Extensions give single people some days more, see [Config.Extension].
+	Extensions []Extension `json:"extensions"`
 	// Overrides say what an account is where the audit cannot see it.
 	Overrides []Override `json:"accounts"`
 	// Accepted are people who may be stopped by the switch although Sallyport
@@ -43,7 +45,10 @@ type Config struct {
 	// GraceDays is how long a new account is shown apart from coverage.
 	GraceDays int `json:"graceDays"`
 	// ReminderDays are the reminder windows: days before the deadline, descending.
-	ReminderDays []int         `json:"reminderDays"`
+	ReminderDays []int `json:"reminderDays"`
+	// GroupChanges is how many memberships of Sallyport's groups one run may change;
+	// 0: 50, or 5 % of the accounts if that is more.
+	GroupChanges int           `json:"groupChanges"`
 	Enforcement  SwitchWindow  `json:"enforcement"`
 	Breaker      BreakerLimits `json:"breaker"`
 	Drills       DrillPlan     `json:"drills"`

@@ -68,6 +68,7 @@ const (
 	MilestoneWaiver       Milestone = "waiver ends"
 	MilestoneDrill        Milestone = "drill"            // of an emergency account: its window opens
 	MilestoneInvitation   Milestone = "drill invitation" // its custodian is asked
+	MilestoneExtension    Milestone = "extension ends"
 )
 
 // TimelineEntry is one day of the timeline that follows from a [Config].
@@ -75,7 +76,7 @@ type TimelineEntry struct {
 	Day    Date      `json:"day"`
 	What   Milestone `json:"what"`
 	Wave   string    `json:"wave"`   // empty: every wave
-	Detail string    `json:"detail"` // the window of a reminder, the account of an exemption, the gate of a waiver
+	Detail string    `json:"detail"` // the window of a reminder, the account of an exemption or an extension, the gate of a waiver
 }
 
 // Timeline is the calendar that follows from the config when every gate holds
@@ -99,6 +100,9 @@ func Timeline(cfg Config) []TimelineEntry {
 	}
 	for _, e := range cfg.Exemptions {
 		entries = append(entries, TimelineEntry{Day: e.Expires, What: MilestoneExemption, Detail: e.Account})
+	}
+	for _, e := range cfg.Extensions {
+		entries = append(entries, TimelineEntry{Day: e.Until, What: MilestoneExtension, Detail: e.Account})
 	}
 	for _, w := range cfg.Waivers {
 		entries = append(entries, TimelineEntry{Day: w.Until, What: MilestoneWaiver, Detail: w.Gate})

@@ -26,6 +26,9 @@ func PlanMessages(cfg Config, seen Seen, known Known, now time.Time) []Action {
 	if complete, _ := auditComplete(cfg, seen, now); cfg.Paused || !complete || !cfg.Enforcement.WorkingDay(day) {
 		return nil
 	}
+	if seen.Audit.Method == MethodSecurityDefaults {
+		cfg.Extensions = nil // they know no exclusions: nobody gets more time
+	}
 	sent := messagesByAccount(known.Messages)
 	var actions []Action
 	for _, a := range seen.Accounts {

@@ -139,7 +139,7 @@ func (r run) createPolicy(ctx context.Context, a rollout.CreatePolicy) error {
 			return left{}, err
 		}
 		if !found {
-			if policy, err = r.graph.CreatePolicy(ctx, a.Draft); err != nil {
+			if policy, err = r.graph.CreatePolicy(ctx, a.Draft, r.cfg.EmergencyIDs()); err != nil {
 				return left{}, fmt.Errorf("create the policy of %s: %w", a.Draft.Wave, err)
 			}
 		}

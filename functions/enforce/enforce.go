@@ -32,7 +32,7 @@ type Graph interface {
 	PolicyCopy(ctx context.Context, id string) (rollout.Policy, string, error)
 	SecurityDefaults(ctx context.Context) (bool, error)
 
-	CreatePolicy(ctx context.Context, d rollout.PolicyDraft) (rollout.Policy, error)
+	CreatePolicy(ctx context.Context, d rollout.PolicyDraft, emergency []string) (rollout.Policy, error)
 	SetPolicyState(ctx context.Context, owned []rollout.OwnedPolicy, id, state string) error
 	SetSecurityDefaults(ctx context.Context, on bool) error
 	FindGroup(ctx context.Context, marker string) (id string, found bool, err error)

@@ -111,6 +111,7 @@ type call struct {
 	api    api
 	weight int
 	owned  []string // ids that this very request may change
+	spared []string // emergency accounts, which a new policy must leave out
 }
 
 type callKey struct{}

@@ -17,6 +17,11 @@ func Backoff(method, url string, attempt int) time.Duration { return backoff(met
 // SendRaw sends whatever it is told through the real adapter, as code would that
 // forgot every rule. owned are the ids it claims to own.
 func (c *Client) SendRaw(ctx context.Context, method, address, body string, owned ...string) error {
+	return c.SendRawSparing(ctx, nil, method, address, body, owned...)
+}
+
+// SendRawSparing is SendRaw that names the emergency accounts.
+func (c *Client) SendRawSparing(ctx context.Context, spared []string, method, address, body string, owned ...string) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return err
@@ -42,7 +47,7 @@ func (c *Client) SendRaw(ctx context.Context, method, address, body string, owne
 	if body != "" {
 		req.SetStreamContentAndContentType([]byte(body), "application/json")
 	}
-	_, err = c.send(ctx, call{api: api{name: "a raw request"}, owned: owned}, req)
+	_, err = c.send(ctx, call{api: api{name: "a raw request"}, owned: owned, spared: spared}, req)
 	return err
 }
 

@@ -21,15 +21,20 @@ import (
 // and written back turns an unknown control into "block", and that is everybody
 // locked out.
 //
-// owned are the ids that this request may change.
-func guard(method, path string, body []byte, owned []string) error {
+// The call says what this very request may change, and whom a new policy leaves
+// out.
+func guard(method, path string, body []byte, about call) error {
+	owned := about.owned
+	if err := guardNames(method, body); err != nil {
+		return err
+	}
 	switch part := strings.Split(strings.TrimPrefix(path, "/"), "/"); {
 	case method == http.MethodGet || method == http.MethodHead:
 		return nil
 	case method == http.MethodPost && path == batchPath:
 		return guardBatch(body)
 	case method == http.MethodPost && path == "/identity/conditionalAccess/policies":
-		return guardNewPolicy(body)
+		return guardNewPolicy(body, about.spared)
 	case method == http.MethodPatch && len(part) == 4 && strings.HasPrefix(path, "/identity/conditionalAccess/policies/"):
 		return errors.Join(guardOwned(part[3], owned), guardState(body))
 	case method == http.MethodPatch && path == "/policies/identitySecurityDefaultsEnforcementPolicy":
@@ -91,11 +96,51 @@ func guardState(body []byte) error {
 	return fmt.Errorf("%q is no state of a policy", state)
 }
 
+// guardNames refuses a body in which an object says the same thing twice, in
+// whatever case. Of two members of a name Go keeps the last and Graph may keep the
+// first: what was looked at here would not be what is done there.
+func guardNames(method string, body []byte) error {
+	if method == http.MethodGet || method == http.MethodHead || len(body) == 0 {
+		return nil
+	}
+	var named []map[string]bool // of each object that is open; nil for a list
+	key := false                // the next string is a name
+	for decoder := json.NewDecoder(bytes.NewReader(body)); ; {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the body is no JSON: %w", err)
+		}
+		switch t := token.(type) {
+		case json.Delim:
+			switch t {
+			case '{':
+				named = append(named, map[string]bool{})
+			case '[':
+				named = append(named, nil)
+			default:
+				named = named[:len(named)-1]
+			}
+		case string:
+			if key {
+				if name := strings.ToLower(t); named[len(named)-1][name] {
+					return fmt.Errorf("the body says %q twice", t)
+				}
+				named[len(named)-1][strings.ToLower(t)] = true
+				key = false
+				continue
+			}
+		}
+		key = len(named) > 0 && named[len(named)-1] != nil
+	}
+}
+
 // guardNewPolicy lets only one shape of new policy through: MFA for all apps and
-// all clients, report-only, and never for everybody or for a role without an
-// exclusion. Emergency accounts are Global Administrators: a policy for that role
-// without an exclusion has them in it.
-func guardNewPolicy(body []byte) error {
+// all clients, report-only, and never without every emergency account excluded by
+// its id. One that is for a group today may be for them tomorrow.
+func guardNewPolicy(body []byte, spared []string) error {
 	if _, err := guardKeys(body, "displayName", "description", "state", "conditions", "grantControls"); err != nil {
 		return err
 	}
@@ -126,10 +171,10 @@ func guardNewPolicy(body []byte) error {
 	case !slices.Equal(p.Conditions.Applications.Include, []string{"All"}), !slices.Equal(p.Conditions.ClientAppTypes, []string{"all"}):
 		return errors.New("it must be for all apps and all clients")
 	}
-	return guardPeople(p.Conditions.Users)
+	return guardPeople(p.Conditions.Users, spared)
 }
 
-func guardPeople(users []byte) error {
+func guardPeople(users []byte, spared []string) error {
 	var who struct {
 		IncludeUsers  []string `json:"includeUsers"`
 		IncludeGroups []string `json:"includeGroups"`
@@ -141,12 +186,16 @@ func guardPeople(users []byte) error {
 	if err := strict(users, &who); err != nil {
 		return err
 	}
-	everybody := slices.Contains(who.IncludeUsers, "All")
 	switch {
 	case len(who.IncludeUsers)+len(who.IncludeGroups)+len(who.IncludeRoles) == 0:
 		return errors.New("it is for nobody")
-	case (everybody || len(who.IncludeRoles) > 0) && len(who.ExcludeUsers) == 0:
-		return errors.New("it is for everybody or for a role, and leaves no emergency account out")
+	case len(spared) == 0:
+		return errors.New("nobody said which accounts are emergency accounts, and it would leave none out")
+	}
+	for _, id := range spared {
+		if id == "" || !slices.ContainsFunc(who.ExcludeUsers, func(out string) bool { return strings.EqualFold(out, id) }) {
+			return fmt.Errorf("it does not leave out emergency account %q", id)
+		}
 	}
 	isID := regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 	for _, id := range slices.Concat(who.IncludeUsers, who.IncludeGroups, who.IncludeRoles, who.ExcludeUsers, who.ExcludeGroups, who.ExcludeRoles) {

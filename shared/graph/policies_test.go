@@ -94,7 +94,7 @@ func draft() rollout.PolicyDraft {
 func TestCreatePolicyIsReportOnlyAndAsksForMFAAlone(t *testing.T) {
 	answer := strings.Replace(awkwardPolicy(t), `"enabled"`, `"enabledForReportingButNotEnforced"`, 1)
 	tn := newTenant(t, status(201, answer))
-	got, err := tn.CreatePolicy(t.Context(), draft())
+	got, err := tn.CreatePolicy(t.Context(), draft(), []string{strings.ToUpper(userID)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,18 +126,23 @@ func TestCreatePolicyRefusesADraftThatCouldLockOut(t *testing.T) {
 		"a role without an exclusion": func(d *rollout.PolicyDraft) {
 			d.IncludeUsers, d.IncludeRoles, d.ExcludeUsers = nil, []string{"62e90394-69f5-4237-9190-012177145e10"}, nil
 		},
-		"nobody":           func(d *rollout.PolicyDraft) { d.IncludeUsers = nil },
-		"a name for an id": func(d *rollout.PolicyDraft) { d.ExcludeUsers = []string{"breakglass@contoso.com"} },
-		"a placeholder":    func(d *rollout.PolicyDraft) { d.ExcludeUsers = []string{"Current administrator will be excluded"} },
-		"an empty group":   func(d *rollout.PolicyDraft) { d.ExcludeGroups = []string{""} },
-		"no marker":        func(d *rollout.PolicyDraft) { d.Marker = "" },
-		"no name":          func(d *rollout.PolicyDraft) { d.DisplayName = "" },
+		"a group without an exclusion": func(d *rollout.PolicyDraft) {
+			d.IncludeUsers, d.IncludeGroups, d.ExcludeUsers = nil, []string{groupID}, nil
+		},
+		"everybody but guests":  func(d *rollout.PolicyDraft) { d.ExcludeUsers = []string{"GuestsOrExternalUsers"} },
+		"everybody but another": func(d *rollout.PolicyDraft) { d.ExcludeUsers = []string{policyID} },
+		"nobody":                func(d *rollout.PolicyDraft) { d.IncludeUsers = nil },
+		"a name for an id":      func(d *rollout.PolicyDraft) { d.ExcludeUsers = []string{"breakglass@contoso.com"} },
+		"a placeholder":         func(d *rollout.PolicyDraft) { d.ExcludeUsers = []string{"Current administrator will be excluded"} },
+		"an empty group":        func(d *rollout.PolicyDraft) { d.ExcludeGroups = []string{""} },
+		"no marker":             func(d *rollout.PolicyDraft) { d.Marker = "" },
+		"no name":               func(d *rollout.PolicyDraft) { d.DisplayName = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			tn := newTenant(t, status(201, awkwardPolicy(t)))
 			d := draft()
 			change(&d)
-			if _, err := tn.CreatePolicy(t.Context(), d); err == nil {
+			if _, err := tn.CreatePolicy(t.Context(), d, []string{userID}); err == nil {
 				t.Error("no error")
 			}
 			if len(tn.calls()) != 0 {
@@ -157,50 +162,53 @@ func TestTheGuardRefusesEveryOtherWrite(t *testing.T) {
 		return strings.NewReplacer(change...).Replace(s)
 	}
 	for name, c := range map[string]struct{ method, path, body, says string }{
-		"create with block":            {"POST", policies, good(`["mfa"]`, `["mfa","block"]`), "block"},
-		"create with Block":            {"POST", policies, good(`["mfa"]`, `["Block"]`), "block"},
-		"create enabled":               {"POST", policies, good(`"enabledForReportingButNotEnforced"`, `"enabled"`), "report-only"},
-		"create disabled":              {"POST", policies, good(`"enabledForReportingButNotEnforced"`, `"disabled"`), "report-only"},
-		"create for all, none out":     {"POST", policies, good(`["`+userID+`"]`, `[]`), "emergency"},
-		"create for all, key missing":  {"POST", policies, good(`,"excludeUsers":["`+userID+`"]`, ``), "emergency"},
-		"create with AND":              {"POST", policies, good(`"OR"`, `"AND"`), "mfa alone"},
-		"create with another control":  {"POST", policies, good(`["mfa"]`, `["mfa","riskRemediation"]`), "mfa alone"},
-		"create with a strength":       {"POST", policies, good(`"operator"`, `"authenticationStrength":{"id":"x"},"operator"`), "authenticationStrength"},
-		"create with session controls": {"POST", policies, good(`"conditions"`, `"sessionControls":{},"conditions"`), "sessionControls"},
-		"create for some apps":         {"POST", policies, good(`"includeApplications":["All"]`, `"includeApplications":["Office365"]`), "all apps"},
-		"create for some clients":      {"POST", policies, good(`["all"]`, `["browser"]`), "all clients"},
-		"create with a condition":      {"POST", policies, good(`"clientAppTypes"`, `"locations":{},"clientAppTypes"`), "locations"},
-		"create with no body":          {"POST", policies, "", "JSON"},
-		"create with two bodies":       {"POST", policies, good() + good(), "JSON"},
-		"state of another's policy":    {"PATCH", "/identity/conditionalAccess/policies/99999999-0000-4000-8000-000000000009", `{"state":"enabled"}`, "owns"},
-		"state and conditions":         {"PATCH", one, `{"state":"enabled","conditions":{}}`, "conditions"},
-		"conditions alone":             {"PATCH", one, `{"conditions":{"users":{"excludeUsers":[]}}}`, "conditions"},
-		"grant controls":               {"PATCH", one, `{"grantControls":{"builtInControls":["mfa","block"]}}`, "grantControls"},
-		"no state":                     {"PATCH", one, `{}`, "lacks"},
-		"a made-up state":              {"PATCH", one, `{"state":"on"}`, "no state"},
-		"delete a policy":              {"DELETE", one, "", "no write"},
-		"put a policy":                 {"PUT", one, `{"state":"enabled"}`, "no write"},
-		"a strength policy":            {"POST", "/identity/conditionalAccess/authenticationStrength/policies", `{}`, "no write"},
-		"defaults and more":            {"PATCH", "/policies/identitySecurityDefaultsEnforcementPolicy", `{"isEnabled":false,"x":1}`, "x"},
-		"the methods policy":           {"PATCH", "/policies/authenticationMethodsPolicy", `{}`, "no write"},
-		"a user":                       {"PATCH", "/users/" + userID, `{"accountEnabled":false}`, "no write"},
-		"a group's name":               {"PATCH", "/groups/" + groupID, `{"displayName":"x"}`, "displayName"},
-		"members and name":             {"PATCH", "/groups/" + groupID, `{"displayName":"x","members@odata.bind":["u"]}`, "displayName"},
-		"too many members":             {"PATCH", "/groups/" + groupID, `{"members@odata.bind":["` + strings.Repeat(`u","`, 20) + `u"]}`, "not 21"},
-		"another's group":              {"PATCH", "/groups/" + userID, `{"members@odata.bind":["u"]}`, "owns"},
-		"another's member":             {"DELETE", "/groups/" + userID + "/members/" + userID + "/$ref", "", "owns"},
-		"delete a group":               {"DELETE", "/groups/" + groupID, "", "no write"},
-		"an owner":                     {"DELETE", "/groups/" + groupID + "/owners/" + userID + "/$ref", "", "no write"},
-		"a group for roles":            {"POST", "/groups", `{"displayName":"d","description":"m","mailNickname":"n","mailEnabled":false,"securityEnabled":true,"isAssignableToRole":true}`, "isAssignableToRole"},
-		"a mail group":                 {"POST", "/groups", `{"displayName":"d","description":"m","mailNickname":"n","mailEnabled":true,"securityEnabled":true}`, "plain"},
-		"a write in a batch":           {"POST", "/$batch", `{"requests":[{"id":"1","method":"GET","url":"/me"},{"id":"2","method":"PATCH","url":"` + one + `","body":{"state":"disabled"}}]}`, "only read"},
-		"a role":                       {"POST", "/roleManagement/directory/roleAssignments", `{}`, "no write"},
-		"a subscription's address":     {"PATCH", "/subscriptions/s", `{"expirationDateTime":"2026-12-20T00:00:00Z","notificationUrl":"https://example.com"}`, "notificationUrl"},
-		"a subscription's end":         {"DELETE", "/subscriptions/s", "", "no write"},
+		"create with block":                       {"POST", policies, good(`["mfa"]`, `["mfa","block"]`), "block"},
+		"create with Block":                       {"POST", policies, good(`["mfa"]`, `["Block"]`), "block"},
+		"create enabled":                          {"POST", policies, good(`"enabledForReportingButNotEnforced"`, `"enabled"`), "report-only"},
+		"create disabled":                         {"POST", policies, good(`"enabledForReportingButNotEnforced"`, `"disabled"`), "report-only"},
+		"create for all, none out":                {"POST", policies, good(`["`+userID+`"]`, `[]`), "emergency"},
+		"create for all, key missing":             {"POST", policies, good(`,"excludeUsers":["`+userID+`"]`, ``), "emergency"},
+		"create with block, said twice":           {"POST", policies, good(`"builtInControls":["mfa"]`, `"builtInControls":["block"],"builtInControls":["mfa"]`), "twice"},
+		"create with block, said in another case": {"POST", policies, good(`"builtInControls":["mfa"]`, `"builtInControls":["block"],"BuiltInControls":["mfa"]`), "twice"},
+		"state, said twice":                       {"PATCH", one, `{"state":"disabled","state":"enabled"}`, "twice"},
+		"create with AND":                         {"POST", policies, good(`"OR"`, `"AND"`), "mfa alone"},
+		"create with another control":             {"POST", policies, good(`["mfa"]`, `["mfa","riskRemediation"]`), "mfa alone"},
+		"create with a strength":                  {"POST", policies, good(`"operator"`, `"authenticationStrength":{"id":"x"},"operator"`), "authenticationStrength"},
+		"create with session controls":            {"POST", policies, good(`"conditions"`, `"sessionControls":{},"conditions"`), "sessionControls"},
+		"create for some apps":                    {"POST", policies, good(`"includeApplications":["All"]`, `"includeApplications":["Office365"]`), "all apps"},
+		"create for some clients":                 {"POST", policies, good(`["all"]`, `["browser"]`), "all clients"},
+		"create with a condition":                 {"POST", policies, good(`"clientAppTypes"`, `"locations":{},"clientAppTypes"`), "locations"},
+		"create with no body":                     {"POST", policies, "", "JSON"},
+		"create with two bodies":                  {"POST", policies, good() + good(), "JSON"},
+		"state of another's policy":               {"PATCH", "/identity/conditionalAccess/policies/99999999-0000-4000-8000-000000000009", `{"state":"enabled"}`, "owns"},
+		"state and conditions":                    {"PATCH", one, `{"state":"enabled","conditions":{}}`, "conditions"},
+		"conditions alone":                        {"PATCH", one, `{"conditions":{"users":{"excludeUsers":[]}}}`, "conditions"},
+		"grant controls":                          {"PATCH", one, `{"grantControls":{"builtInControls":["mfa","block"]}}`, "grantControls"},
+		"no state":                                {"PATCH", one, `{}`, "lacks"},
+		"a made-up state":                         {"PATCH", one, `{"state":"on"}`, "no state"},
+		"delete a policy":                         {"DELETE", one, "", "no write"},
+		"put a policy":                            {"PUT", one, `{"state":"enabled"}`, "no write"},
+		"a strength policy":                       {"POST", "/identity/conditionalAccess/authenticationStrength/policies", `{}`, "no write"},
+		"defaults and more":                       {"PATCH", "/policies/identitySecurityDefaultsEnforcementPolicy", `{"isEnabled":false,"x":1}`, "x"},
+		"the methods policy":                      {"PATCH", "/policies/authenticationMethodsPolicy", `{}`, "no write"},
+		"a user":                                  {"PATCH", "/users/" + userID, `{"accountEnabled":false}`, "no write"},
+		"a group's name":                          {"PATCH", "/groups/" + groupID, `{"displayName":"x"}`, "displayName"},
+		"members and name":                        {"PATCH", "/groups/" + groupID, `{"displayName":"x","members@odata.bind":["u"]}`, "displayName"},
+		"too many members":                        {"PATCH", "/groups/" + groupID, `{"members@odata.bind":["` + strings.Repeat(`u","`, 20) + `u"]}`, "not 21"},
+		"another's group":                         {"PATCH", "/groups/" + userID, `{"members@odata.bind":["u"]}`, "owns"},
+		"another's member":                        {"DELETE", "/groups/" + userID + "/members/" + userID + "/$ref", "", "owns"},
+		"delete a group":                          {"DELETE", "/groups/" + groupID, "", "no write"},
+		"an owner":                                {"DELETE", "/groups/" + groupID + "/owners/" + userID + "/$ref", "", "no write"},
+		"a group for roles":                       {"POST", "/groups", `{"displayName":"d","description":"m","mailNickname":"n","mailEnabled":false,"securityEnabled":true,"isAssignableToRole":true}`, "isAssignableToRole"},
+		"a mail group":                            {"POST", "/groups", `{"displayName":"d","description":"m","mailNickname":"n","mailEnabled":true,"securityEnabled":true}`, "plain"},
+		"a write in a batch":                      {"POST", "/$batch", `{"requests":[{"id":"1","method":"GET","url":"/me"},{"id":"2","method":"PATCH","url":"` + one + `","body":{"state":"disabled"}}]}`, "only read"},
+		"a role":                                  {"POST", "/roleManagement/directory/roleAssignments", `{}`, "no write"},
+		"a subscription's address":                {"PATCH", "/subscriptions/s", `{"expirationDateTime":"2026-12-20T00:00:00Z","notificationUrl":"https://example.com"}`, "notificationUrl"},
+		"a subscription's end":                    {"DELETE", "/subscriptions/s", "", "no write"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tn := newTenant(t, status(204, ""))
-			err := tn.SendRaw(t.Context(), c.method, c.path, c.body, policyID, groupID)
+			err := tn.SendRawSparing(t.Context(), []string{userID}, c.method, c.path, c.body, policyID, groupID)
 			if !errors.Is(err, graph.ErrRefused) {
 				t.Errorf("error %v, want ErrRefused", err)
 			}
@@ -212,11 +220,19 @@ func TestTheGuardRefusesEveryOtherWrite(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a policy whose emergency accounts nobody named", func(t *testing.T) {
+		for name, spared := range map[string][]string{"none": nil, "one of two": {userID, policyID}, "an empty id": {userID, ""}} {
+			tn := newTenant(t, status(204, ""))
+			if err := tn.SendRawSparing(t.Context(), spared, "POST", policies, good()); !errors.Is(err, graph.ErrRefused) || len(tn.calls()) != 0 {
+				t.Errorf("%s: error %v, %d calls; want ErrRefused and none", name, err, len(tn.calls()))
+			}
+		}
+	})
 	t.Run("and lets the right ones through", func(t *testing.T) {
 		tn := newTenant(t, status(204, ""))
 		for path, body := range map[string]string{"POST " + policies: good(), "PATCH " + one: `{"state":"enabled"}`, "POST /$batch": `{"requests":[]}`} {
 			method, path, _ := strings.Cut(path, " ")
-			if err := tn.SendRaw(t.Context(), method, path, body, policyID); err != nil {
+			if err := tn.SendRawSparing(t.Context(), []string{userID}, method, path, body, policyID); err != nil {
 				t.Errorf("%s %s: %v", method, path, err)
 			}
 		}

@@ -19,11 +19,14 @@ import (
 // apps, in report-only: it changes nothing for anybody until
 // [Client.SetPolicyState]. The draft's marker stands in the description.
 //
+// emergency are the ids of the emergency accounts. Nothing is sent unless the
+// draft excludes each of them by its id.
+//
 // It is sent once. After an error nobody knows whether the policy exists: look
 // for the marker in [Client.Policies] before creating again, since Graph takes
 // the same name twice.
 // Source: https://learn.microsoft.com/graph/api/conditionalaccessroot-post-policies
-func (c *Client) CreatePolicy(ctx context.Context, draft rollout.PolicyDraft) (rollout.Policy, error) {
+func (c *Client) CreatePolicy(ctx context.Context, draft rollout.PolicyDraft, emergency []string) (rollout.Policy, error) {
 	if draft.Marker == "" || draft.DisplayName == "" {
 		return rollout.Policy{}, errors.New("create a policy: the draft has no marker or no name")
 	}
@@ -33,7 +36,7 @@ func (c *Client) CreatePolicy(ctx context.Context, draft rollout.PolicyDraft) (r
 		return rollout.Policy{}, err
 	}
 	var body json.RawMessage
-	if err := c.fetch(ctx, call{api: apiPolicyWrite()}, req, &body); err != nil {
+	if err := c.fetch(ctx, call{api: apiPolicyWrite(), spared: emergency}, req, &body); err != nil {
 		return rollout.Policy{}, fmt.Errorf("create the policy %s: %w", draft.Marker, err)
 	}
 	created, err := raw.Policy(body)

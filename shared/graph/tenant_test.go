@@ -252,7 +252,7 @@ func TestThePolicyIsMadeAndSwitchedInTheSimulatedTenant(t *testing.T) {
 	made, err := f.client.CreatePolicy(ctx, rollout.PolicyDraft{
 		Wave: "everyone", Marker: "[sallyport:contoso.onmicrosoft.com:everyone]", DisplayName: "Sallyport: require MFA - everyone",
 		IncludeUsers: []string{"All"}, ExcludeUsers: append(emergency, "GuestsOrExternalUsers"), ExcludeGroups: []string{group},
-	})
+	}, emergency)
 	if err != nil || made.State != rollout.StateReportOnly {
 		t.Fatalf("made %+v, %v", made, err)
 	}

@@ -39,7 +39,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := guard(req.Method, path, body, about.owned); err != nil {
+	if err := guard(req.Method, path, body, about); err != nil {
 		return nil, fmt.Errorf("%w: %s %s: %w", ErrRefused, req.Method, path, err)
 	}
 

@@ -133,7 +133,10 @@ func TestACreateIsNeverSentTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for what, create := range map[string]func(*graph.Client) error{
-				"policy": func(c *graph.Client) error { _, err := c.CreatePolicy(t.Context(), draft()); return err },
+				"policy": func(c *graph.Client) error {
+					_, err := c.CreatePolicy(t.Context(), draft(), []string{userID})
+					return err
+				},
 				"group": func(c *graph.Client) error {
 					_, err := c.CreateGroup(t.Context(), "Sallyport ready", "sallyport:ready")
 					return err

@@ -81,6 +81,15 @@ func (c Config) IsEmergency(id string) bool {
 	return slices.ContainsFunc(c.EmergencyAccounts, func(e EmergencyAccount) bool { return strings.EqualFold(e.ID, id) })
 }
 
+// EmergencyIDs are the object ids of the emergency accounts.
+func (c Config) EmergencyIDs() []string {
+	ids := make([]string, 0, len(c.EmergencyAccounts))
+	for _, e := range c.EmergencyAccounts {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
 // Exemption returns the exemption of an account that is in force on the day.
 // An expired exemption is none: the account is back by itself.
 func (c Config) Exemption(a Account, day Date) (Exemption, bool) {

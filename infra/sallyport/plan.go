@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"sallyport/shared/config"
+	"sallyport/shared/mail"
 	"sallyport/shared/rollout"
 )
 
@@ -75,7 +76,7 @@ func (p *planner) run(ctx context.Context, s session) error {
 	if err != nil {
 		return err
 	}
-	cfg, warnings, err := config.Parse(name, data, config.Options{Languages: languages(), Gates: rollout.GateIDs()})
+	cfg, warnings, err := config.Parse(name, data, config.Options{Languages: mail.Languages(), Gates: rollout.GateIDs()})
 	var invalid *config.InvalidError
 	if errors.As(err, &invalid) {
 		return showInvalid(s, invalid, warnings)
@@ -102,9 +103,6 @@ func (p *planner) run(ctx context.Context, s session) error {
 	}
 	return writePlan(s.stdout, cfg, answer)
 }
-
-// languages are those that the messages are written in, the fallback first.
-func languages() []string { return []string{"en", "de", "es", "fr"} }
 
 // readInput reads a file that the operator named, or standard input for -. Not
 // all of an endless one: what is over the limit is only told to be.

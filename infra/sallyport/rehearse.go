@@ -145,7 +145,7 @@ func readConfig(s session, file string) (rollout.Config, error) {
 	if err != nil {
 		return rollout.Config{}, err
 	}
-	cfg, warnings, err := config.Parse(name, data, config.Options{Languages: languages(), Gates: rollout.GateIDs()})
+	cfg, warnings, err := config.Parse(name, data, config.Options{Languages: mail.Languages(), Gates: rollout.GateIDs()})
 	for _, w := range warnings {
 		fmt.Fprintf(s.stderr, "warning: %s\n", w)
 	}

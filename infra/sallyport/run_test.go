@@ -145,7 +145,7 @@ func TestLanguagesAreThoseOfTheMail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, language := range languages() {
+	for _, language := range mail.Languages() {
 		if got := renderer.Language([]string{language}, language); got != language {
 			t.Errorf("%s is allowed in rollout.yaml, but mail is written in %s", language, got)
 		}

@@ -35,7 +35,7 @@ func samples() []sample {
 		}
 		languages := []string{"en"}
 		if data.Kind().ToPerson() {
-			languages = []string{"en", "de", "es", "fr"}
+			languages = mail.Languages()
 		}
 		for _, lang := range languages {
 			all = append(all, sample{name + "." + lang, lang, data})

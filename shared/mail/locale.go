@@ -2,91 +2,12 @@ package mail
 
 import (
 	"errors"
-	"fmt"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"sallyport/shared/rollout"
 )
-
-// locale is how one language writes days and spans.
-type locale struct {
-	months   [12]string
-	weekdays [7]string // from Sunday, as time.Weekday counts
-	date     func(weekday string, day int, month string, year int) string
-	// countdown says when a day is that is n days away: "in 7 days".
-	countdown func(n int) string
-	minutes   func(n int) string // a number with its noun
-}
-
-// locales returns the languages in which days can be written: a template in any
-// other does not load.
-func locales() map[string]locale {
-	return map[string]locale{
-		"en": {
-			months:   [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
-			weekdays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
-			date: func(weekday string, day int, month string, year int) string {
-				return fmt.Sprintf("%s, %d %s %d", weekday, day, month, year)
-			},
-			countdown: countdown("any day now", "today", "tomorrow", "in %d days"),
-			minutes:   plural("%d minute", "%d minutes"),
-		},
-		"de": {
-			months:   [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
-			weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
-			date: func(weekday string, day int, month string, year int) string {
-				return fmt.Sprintf("%s, %d. %s %d", weekday, day, month, year)
-			},
-			countdown: countdown("in Kürze", "heute", "morgen", "in %d Tagen"),
-			minutes:   plural("%d Minute", "%d Minuten"),
-		},
-		"es": {
-			months:   [12]string{"enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"},
-			weekdays: [7]string{"domingo", "lunes", "martes", "miércoles", "jueves", "viernes", "sábado"},
-			date: func(weekday string, day int, month string, year int) string {
-				return fmt.Sprintf("%s, %d de %s de %d", weekday, day, month, year)
-			},
-			countdown: countdown("en breve", "hoy", "mañana", "dentro de %d días"),
-			minutes:   plural("%d minuto", "%d minutos"),
-		},
-		"fr": {
-			months:   [12]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"},
-			weekdays: [7]string{"dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"},
-			date: func(weekday string, day int, month string, year int) string {
-				if day == 1 { // of a month's days, the first alone is an ordinal
-					return fmt.Sprintf("%s 1er %s %d", weekday, month, year)
-				}
-				return fmt.Sprintf("%s %d %s %d", weekday, day, month, year)
-			},
-			countdown: countdown("très prochainement", "aujourd’hui", "demain", "dans %d jours"),
-			minutes:   plural("%d minute", "%d minutes"),
-		},
-	}
-}
-
-func countdown(past, today, tomorrow, later string) func(int) string {
-	return func(n int) string {
-		switch {
-		case n < 0:
-			return past
-		case n == 0:
-			return today
-		case n == 1:
-			return tomorrow
-		}
-		return fmt.Sprintf(later, n)
-	}
-}
-
-func plural(one, many string) func(int) string {
-	return func(n int) string {
-		if n == 1 {
-			return fmt.Sprintf(one, n)
-		}
-		return fmt.Sprintf(many, n)
-	}
-}
 
 // day writes a calendar day with its weekday; the month as a word, since
 // 01/02 is two different days.
@@ -104,7 +25,7 @@ func (l locale) moment(t time.Time, zone *time.Location) (string, error) {
 		return "", err
 	}
 	day, err := l.day(rollout.DateOf(in(t, zone)))
-	return day + ", " + clock, err
+	return day + l.beforeClock + clock, err
 }
 
 // clock writes the time of day of an instant in a zone.
@@ -142,4 +63,10 @@ func zoneName(t time.Time) string {
 		}
 	}
 	return name
+}
+
+// upperFirst makes a word fit to begin a sentence.
+func upperFirst(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
 }

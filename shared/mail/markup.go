@@ -84,7 +84,7 @@ func unwrapped(piece string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(piece, "\n") {
 		if strings.HasPrefix(line, "  ") && len(lines) > 0 {
-			lines[len(lines)-1] += " " + strings.TrimSpace(line)
+			lines[len(lines)-1] = glue(lines[len(lines)-1], strings.TrimSpace(line))
 			continue
 		}
 		lines = append(lines, strings.TrimSpace(line))
@@ -110,7 +110,10 @@ func convert(lines []string, paragraph style) (text, page string) {
 	case all(items, row.MatchString):
 		return table(lines)
 	}
-	joined := strings.Join(lines, " ")
+	joined := lines[0]
+	for _, line := range lines[1:] {
+		joined = glue(joined, line)
+	}
 	return plain(joined) + "\n", paragraph.wrap(rich(joined)) + "\n"
 }
 

@@ -31,10 +31,10 @@ type Line string
 func (l Line) String() string { return isolated(shortened(string(l), longestLine)) }
 
 // oneLine puts s on one line: white space and control characters, however many,
-// become one space.
+// become one space. A no-break space, as French has before a colon, stays.
 func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
+		return (unicode.IsSpace(r) && r != '\u00a0') || unicode.IsControl(r)
 	}), " ")
 }
 

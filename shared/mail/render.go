@@ -32,7 +32,7 @@ type Data interface {
 // Content is a rendered message.
 type Content struct {
 	Kind    rollout.MessageKind
-	Lang    string // of the words: en, de, es, fr
+	Lang    string // of the words: one of [Languages]
 	Subject string // one line
 	Text    string
 	HTML    string // a whole page
@@ -197,15 +197,16 @@ func parse(files fs.FS, name, lang string) (templates, error) {
 	var t templates
 	words, ok := locales()[lang]
 	if !ok {
-		return t, fmt.Errorf("days cannot be written in %q yet: add it to locale.go", lang)
+		return t, fmt.Errorf("days cannot be written in %q yet: add it to languages.go", lang)
 	}
 	functions := map[string]any{
-		"day":       words.day,
-		"moment":    words.moment,
-		"clock":     clock,
-		"utc":       utc,
-		"countdown": words.countdown,
-		"minutes":   words.minutes,
+		"day":        words.day,
+		"moment":     words.moment,
+		"clock":      clock,
+		"utc":        utc,
+		"countdown":  words.countdown,
+		"minutes":    words.minutes,
+		"upperFirst": upperFirst,
 	}
 	source, err := readSource(files, name, true)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 
@@ -287,7 +288,11 @@ func TestShortBeforeTheSteps(t *testing.T) {
 			t.Fatal(err)
 		}
 		before, _, found := strings.Cut(content.Text, "\n1. ")
-		if n := len(strings.Fields(before)); found && s.data.Kind().ToPerson() && n > 95 {
+		n := len(strings.Fields(before))
+		if s.lang == "ja" {
+			n = len(regexp.MustCompile(`[\p{Hiragana}\p{Katakana}\p{Han}]`).FindAllString(before, -1)) / 3 // written without spaces
+		}
+		if found && s.data.Kind().ToPerson() && n > 95 {
 			t.Errorf("%s: %d words before the first step", s.name, n)
 		}
 	}
@@ -295,7 +300,7 @@ func TestShortBeforeTheSteps(t *testing.T) {
 
 func TestEachReminderIsShorter(t *testing.T) {
 	r := newRenderer(t)
-	for _, lang := range []string{"en", "de", "es", "fr"} {
+	for _, lang := range mail.Languages() {
 		last := 1 << 20
 		for _, data := range mail.Samples() {
 			if reminder, ok := data.(mail.Reminder); ok {
@@ -367,10 +372,14 @@ func TestDays(t *testing.T) {
 	r := newRenderer(t)
 	first := rollout.Date{Year: 2026, Month: time.August, Day: 1}
 	for lang, want := range map[string]string{
-		"en": "Saturday, 1 August 2026",
-		"de": "Samstag, 1. August 2026",
-		"es": "sábado, 1 de agosto de 2026",
-		"fr": "samedi 1er août 2026",
+		"en":    "Saturday, 1 August 2026",
+		"de":    "Samstag, 1. August 2026",
+		"es":    "sábado, 1 de agosto de 2026",
+		"fr":    "samedi 1er août 2026",
+		"it":    "sabato 1º agosto 2026",
+		"ja":    "2026年8月1日（土）",
+		"nl":    "zaterdag 1 augustus 2026",
+		"pt-BR": "sábado, 1º de agosto de 2026",
 	} {
 		content, err := r.Render(lang, mail.Announcement{Deadline: first})
 		if err != nil {
@@ -450,7 +459,14 @@ func TestLanguage(t *testing.T) {
 		{"nonsense is passed over", all, []string{"!!", "und", "fr"}, "fr"},
 		{"nothing known: the first configured", []string{"fr", "en"}, nil, "fr"},
 		{"not configured", []string{"en", "es"}, []string{"de-DE"}, "en"},
-		{"configured, but not written yet", []string{"ja", "es"}, []string{"ja-JP"}, "es"},
+		{"configured, but not written yet", []string{"ko", "es"}, []string{"ko-KR"}, "es"},
+		{"Belgian Dutch", mail.Languages(), []string{"nl-BE"}, "nl"},
+		{"Japanese", mail.Languages(), []string{"ja-JP"}, "ja"},
+		{"Brazil's Portuguese", mail.Languages(), []string{"pt-BR"}, "pt-BR"},
+		{"Portugal's is nearer to Brazil's than to English", mail.Languages(), []string{"pt-PT"}, "pt-BR"},
+		{"Swiss Italian", mail.Languages(), []string{"it-CH"}, "it"},
+		{"Chinese is not Japanese", mail.Languages(), []string{"zh-CN"}, "en"},
+		{"Chinese, in a Japanese organisation", mail.Languages(), []string{"zh-TW", "ja"}, "ja"},
 		{"nothing configured", nil, []string{"es-MX"}, "es"},
 		{"nothing at all", nil, nil, "en"},
 	} {
@@ -538,6 +554,56 @@ func BenchmarkRender(b *testing.B) {
 	for b.Loop() {
 		if _, err := r.Render("de", data); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// French sets a space before : ; ? ! and inside its quotation marks, and a line
+// may not break there.
+func TestFrenchMarksStayWithTheirWord(t *testing.T) {
+	r := newRenderer(t)
+	for _, s := range samples() {
+		if s.lang != "fr" {
+			continue
+		}
+		content, err := r.Render(s.lang, s.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if torn := regexp.MustCompile(`\S* [:;?!»]|« \S*`).FindString(content.Subject + "\n" + content.Text); torn != "" {
+			t.Errorf("%s: %q can be torn apart", s.name, torn)
+		}
+	}
+}
+
+// Japanese is written without spaces: lines break between its characters, never
+// before a mark that closes, and no line is longer than the others may be.
+func TestJapaneseLines(t *testing.T) {
+	r := newRenderer(t)
+	for _, s := range samples() {
+		if s.lang != "ja" {
+			continue
+		}
+		content, err := r.Render(s.lang, s.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.SplitSeq(content.Text, "\n") {
+			wide := 0
+			for _, c := range line {
+				if c > 0x2e80 {
+					wide++
+				}
+			}
+			if n := utf8.RuneCountInString(line) + wide; n > 76 && !strings.Contains(line, "https://") {
+				t.Errorf("%s: a line of %d columns: %s", s.name, n, line)
+			}
+			if first, _ := utf8.DecodeRuneInString(strings.TrimSpace(line)); strings.ContainsRune("、。：）」ー", first) {
+				t.Errorf("%s: a line begins with %q: %s", s.name, first, line)
+			}
+		}
+		for _, torn := range regexp.MustCompile(`[\p{Hiragana}\p{Katakana}\p{Han}。、：] [\p{Hiragana}\p{Katakana}\p{Han}]`).FindAllString(content.HTML, -1) {
+			t.Errorf("%s: there is a space in %q", s.name, torn)
 		}
 	}
 }

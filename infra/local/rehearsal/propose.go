@@ -10,6 +10,7 @@ import (
 	"sallyport/functions/audit"
 	"sallyport/infra/local/tenant"
 	"sallyport/shared/graph"
+	"sallyport/shared/mail"
 	"sallyport/shared/rollout"
 )
 
@@ -25,7 +26,7 @@ func Propose(t *tenant.Tenant, today rollout.Date) (rollout.Config, time.Time) {
 		Tenant: rollout.TenantID(domain), TimeZone: "UTC", Method: rollout.MethodAuto, GraceDays: 14, ReminderDays: []int{14, 7, 3, 1},
 		Enforcement: rollout.SwitchWindow{FromHour: 9, ToHour: 16}, Breaker: rollout.BreakerLimits{People: 3, Percent: 2, Admins: 2},
 		Communication: rollout.Communication{
-			From: "it@" + domain, HelpDesk: rollout.HelpDesk{Name: "IT", Email: "it@" + domain}, Languages: []string{"en", "de", "es", "fr"},
+			From: "it@" + domain, HelpDesk: rollout.HelpDesk{Name: "IT", Email: "it@" + domain}, Languages: mail.Languages(),
 		},
 		Alerts: rollout.Alerts{Email: []string{"it@" + domain}},
 	}

@@ -36,7 +36,7 @@ func Sample(seed uint64, renderer *mail.Renderer) (Options, error) {
 		return Options{}, err
 	}
 	two, _ := t.UserID(tenant.SampleEmergencyTwo)
-	cfg, _, err := config.Parse("sample.yaml", []byte(text), config.Options{Languages: []string{"en", "de", "es", "fr"}, Gates: rollout.GateIDs()})
+	cfg, _, err := config.Parse("sample.yaml", []byte(text), config.Options{Languages: mail.Languages(), Gates: rollout.GateIDs()})
 	if err != nil {
 		return Options{}, fmt.Errorf("the sample's rollout.yaml: %w", err)
 	}

@@ -134,9 +134,9 @@ func (p pausing) CreateGroup(ctx context.Context, name, marker string) (string, 
 	return p.Graph.CreateGroup(ctx, name, marker)
 }
 
-func (p pausing) CreatePolicy(ctx context.Context, d rollout.PolicyDraft) (rollout.Policy, error) {
+func (p pausing) CreatePolicy(ctx context.Context, d rollout.PolicyDraft, emergency []string) (rollout.Policy, error) {
 	defer p.wrote()
-	return p.Graph.CreatePolicy(ctx, d)
+	return p.Graph.CreatePolicy(ctx, d, emergency)
 }
 
 func (p pausing) AddMembers(ctx context.Context, owned []rollout.OwnedGroup, id string, members []string) error {
@@ -212,8 +212,8 @@ type mortalGraph struct {
 	life *life
 }
 
-func (m mortalGraph) CreatePolicy(ctx context.Context, d rollout.PolicyDraft) (p rollout.Policy, err error) {
-	err = m.life.write(func() (err error) { p, err = m.Graph.CreatePolicy(ctx, d); return })
+func (m mortalGraph) CreatePolicy(ctx context.Context, d rollout.PolicyDraft, emergency []string) (p rollout.Policy, err error) {
+	err = m.life.write(func() (err error) { p, err = m.Graph.CreatePolicy(ctx, d, emergency); return })
 	return p, err
 }
 

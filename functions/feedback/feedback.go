@@ -66,7 +66,7 @@ func (f Feedback) Apply(ctx context.Context, e Event) (Outcome, error) {
 		}
 		// The mark comes first and every time: if the run dies between the two
 		// writes, the event comes again and makes both.
-		if effect.unreachable != "" && m.Kind.ToPerson() {
+		if effect.unreachable != "" && m.Kind.ToPerson() && !m.Redirected() {
 			if err := f.Table.MarkUnreachable(ctx, e.Tenant, m.Account, effect.unreachable); err != nil {
 				return outcome, fmt.Errorf("mark account %s of %s as unreachable: %w", m.Account, e.Tenant, err)
 			}

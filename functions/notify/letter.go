@@ -49,9 +49,18 @@ func (l letter) envelope(ctx context.Context) (mail.Envelope, error) {
 	if err != nil {
 		return fail(err)
 	}
-	content, err := l.Renderer.Render(l.language(), data)
+	content, err := l.Renderer.RenderAs(l.brand(), l.language(), data)
 	if err != nil {
 		return fail(err)
+	}
+	if session, ok := data.(mail.Session); ok {
+		invitation := l.invitation(session, replyTo, to[0])
+		content.Invitation = &invitation
+	}
+	if l.message.Redirected() {
+		if to, err = l.redirect(&content, to); err != nil {
+			return fail(err)
+		}
 	}
 	header := mail.Header{From: from, To: to, ReplyTo: replyTo, MessageID: l.message.ID, Date: l.now}
 	if drill, is := data.(mail.Drill); is {
@@ -123,13 +132,27 @@ func (l letter) data(ctx context.Context, from mail.Address) (mail.Data, error) 
 	case rollout.MessageReady:
 		ready := mail.Ready{Person: l.person(), Deadline: m.Deadline}
 		if l.account.Strength == rollout.StrengthWeak {
-			ready.PhoneEnds = phoneEnds()
+			ready.PhoneEnds = rollout.PhoneEnds()
 		}
 		return ready, nil
 	case rollout.MessageReminder:
 		return mail.Reminder{Person: l.person(), Today: l.today, Deadline: m.Deadline, Window: m.Window, Windows: l.cfg.ReminderDays}, nil
 	case rollout.MessageHoldout:
 		return l.holdout(ctx)
+	case rollout.MessageToday:
+		return mail.Today{Person: l.person(), Deadline: m.Deadline}, nil
+	case rollout.MessageColleague:
+		return mail.Colleague{Person: l.person(), Deadline: m.Deadline, From: mail.Line(from.Email), Training: l.training()}, nil
+	case rollout.MessageTraining:
+		return l.session()
+	case rollout.MessageBetter:
+		return mail.Better{Person: l.person(), Today: l.today, Ends: rollout.PhoneEnds()}, nil
+	case rollout.MessageDone:
+		return mail.Done{Person: l.person()}, nil
+	case rollout.MessageTeam:
+		return l.team(ctx)
+	case rollout.MessageHoldouts:
+		return l.holdouts(ctx)
 	case rollout.MessageHold:
 		return l.hold()
 	case rollout.MessageBlast:
@@ -153,9 +176,6 @@ func (l letter) data(ctx context.Context, from mail.Address) (mail.Data, error) 
 	return nil, fmt.Errorf("nobody knows how to say a message of kind %q", m.Kind)
 }
 
-// phoneEnds is the day on which Microsoft switches SMS and voice off.
-func phoneEnds() rollout.Date { return rollout.Date{Year: 2027, Month: time.February, Day: 1} }
-
 func (l letter) organization() mail.Name {
 	if name := l.audit.Organization.DisplayName; name != "" {
 		return mail.Name(name)
@@ -172,18 +192,6 @@ func (l letter) person() mail.Person {
 
 func (l letter) notice() mail.Notice {
 	return mail.Notice{Organization: l.organization(), Tenant: l.cfg.Tenant, Zone: l.cfg.Location()}
-}
-
-// training is the session, until it is over.
-func (l letter) training() *mail.Training {
-	t := l.cfg.Communication.Training
-	start, err := time.ParseInLocation("2006-01-02T15:04", t.Start, l.cfg.Location())
-	if err != nil || t.Title == "" || !l.now.Before(start.Add(time.Duration(t.Minutes)*time.Minute)) {
-		return nil
-	}
-	return &mail.Training{
-		Title: mail.Line(t.Title), Start: start, Zone: l.cfg.Location(), Minutes: t.Minutes, Join: t.Join, Recording: t.Recording,
-	}
 }
 
 // holdout is true only while the wave is on: after a roll-back nobody is stopped.

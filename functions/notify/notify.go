@@ -58,6 +58,7 @@ const (
 	OutcomeBounced   Outcome = "bounced"   // the provider will never take it
 	OutcomeSkipped   Outcome = "skipped"   // somebody else has it, or its day is taken
 	OutcomePaused    Outcome = "paused"    // stays claimed until the operator resumes
+	OutcomeQuiet     Outcome = "quiet"     // stays claimed until the reader's morning
 	OutcomeUncertain Outcome = "uncertain" // the provider may have it
 	OutcomeLater     Outcome = "later"     // the provider surely does not have it yet
 )
@@ -110,6 +111,8 @@ func (r *Run) Send(ctx context.Context, item outbox.Item) (Outcome, error) {
 	envelope, err := r.prepare(ctx, t, &m)
 	var stale staleError
 	switch {
+	case errors.Is(err, errQuiet):
+		return OutcomeQuiet, nil // the sweep queues it again, each hour
 	case errors.As(err, &stale):
 		m.State, m.Reason = rollout.MessageDropped, stale.Error()
 		return r.settle(ctx, item.Tenant, m, OutcomeDropped)
@@ -142,6 +145,9 @@ type staleError string
 
 func (e staleError) Error() string { return string(e) }
 
+// errQuiet: the reader sleeps, or has the day off.
+var errQuiet = errors.New("the reader's quiet hours")
+
 // prepare looks once more at the truth and makes the mail of it. The message's
 // day and deadline move on if it was claimed on an earlier day.
 func (r *Run) prepare(ctx context.Context, t tenant, m *rollout.Message) (mail.Envelope, error) {
@@ -159,7 +165,13 @@ func (r *Run) prepare(ctx context.Context, t tenant, m *rollout.Message) (mail.E
 	if due, reason := rollout.StillDue(t.cfg, *m, l.account, r.now); !due {
 		return mail.Envelope{}, staleError(reason)
 	}
+	if m.Kind.ToPerson() && !rollout.MayWrite(t.cfg, l.account, r.now) {
+		return mail.Envelope{}, errQuiet
+	}
 	l.bringUpToDate(m)
+	if t.cfg.Communication.Redirect != "" && m.Kind.ToPerson() {
+		*m = m.Redirect(t.cfg.Communication.Redirect)
+	}
 	l.message = *m
 	return l.envelope(ctx)
 }
@@ -173,8 +185,7 @@ func (l letter) bringUpToDate(m *rollout.Message) {
 	}
 	m.Day = l.today
 	earliest := l.today.AddDays(rollout.NoticeDays)
-	notice := m.Kind == rollout.MessageAnnouncement || m.Kind == rollout.MessageReady
-	if notice && m.Deadline.Before(earliest) {
+	if m.Kind.IsNotice() && m.Deadline.Before(earliest) {
 		m.Deadline = earliest
 	}
 }
@@ -213,7 +224,7 @@ func (r *Run) hand(ctx context.Context, t rollout.TenantID, m rollout.Message, e
 // giveUp records a message that will never leave. The mark on the person comes
 // first: a run that dies in between makes both when the item comes again.
 func (r *Run) giveUp(ctx context.Context, t rollout.TenantID, m rollout.Message, reason string) (Outcome, error) {
-	if m.Kind.ToPerson() {
+	if m.Kind.ToPerson() && !m.Redirected() {
 		if err := r.Table.MarkUnreachable(ctx, t, m.Account, reason); err != nil {
 			return OutcomeLater, fmt.Errorf("mark account %s as unreachable: %w", m.Account, err)
 		}

@@ -53,6 +53,7 @@ func (r Remind) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum 
 	}
 	sum.Count("examined", len(accounts))
 	var failed error
+	begun, most := 0, cfg.Communication.MostPerRun
 	for _, action := range rollout.PlanMessages(cfg, rollout.Seen{Audit: audit, Accounts: accounts}, known, now) {
 		send, ok := action.(rollout.Send)
 		if !ok {
@@ -61,9 +62,14 @@ func (r Remind) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum 
 		if ctx.Err() != nil {
 			return errors.Join(failed, fmt.Errorf("stopped with messages left; the next run goes on: %w", ctx.Err()))
 		}
+		if most > 0 && begun == most && send.Message.Kind.ToPerson() {
+			sum.Count("left for the next run", 1)
+			continue
+		}
 		claimed, err := r.Outbox.Post(ctx, t, send.Message)
 		failed = errors.Join(failed, err)
 		if claimed {
+			begun++
 			sum.Count(string(send.Message.Kind), 1)
 		}
 	}

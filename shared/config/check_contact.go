@@ -22,6 +22,8 @@ func (c checker) communication() {
 	c.helpDesk(m.HelpDesk)
 	c.training(m.Training)
 	c.languages(m)
+	c.delivery(*m)
+	c.branding(m.Branding)
 	c.webAddress("incidentResponsePlan", c.cfg.IncidentResponsePlan, "https", "http")
 	if _, given := c.places["incidentResponsePlan"]; !given && !c.misspelt["incidentResponsePlan"] {
 		c.warn("incidentResponsePlan", "no incident response plan is named: an alert at 3 a.m. will not say what to do")
@@ -100,6 +102,38 @@ func (c checker) languages(m *rollout.Communication) {
 		}
 		m.Languages[i] = c.opts.Languages[known]
 		c.unique(path, m.Languages[i], seen, "%s stands in this list already", m.Languages[i])
+	}
+}
+
+// delivery checks when and whither messages to people go.
+func (c checker) delivery(m rollout.Communication) {
+	const quiet = "communication.quietHours"
+	c.between(quiet+".fromHour", float64(m.Quiet.From), 0, 23)
+	c.between(quiet+".toHour", float64(m.Quiet.To), 0, 23)
+	if c.usable[quiet+".fromHour"] && c.usable[quiet+".toHour"] && m.Quiet.From == m.Quiet.To {
+		c.fail(quiet+".toHour", "the quiet begins and ends at the same hour")
+	}
+	c.address("communication.redirect", m.Redirect)
+	if m.Redirect != "" {
+		c.warn("communication.redirect", "no person of the tenant gets any message, and none counts as told: take redirect out for the real rollout")
+	}
+	c.between("communication.mostPerRun", float64(m.MostPerRun), 1, 1e6)
+}
+
+// hexColour is a colour as a mail can show it everywhere.
+var hexColour = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+func (c checker) branding(b rollout.Branding) {
+	const path = "communication.branding"
+	if c.usable[path+".colour"] && !hexColour.MatchString(b.Colour) {
+		c.fail(path+".colour", "%s is no colour", quote(b.Colour))
+	}
+	for i, p := range b.Extra {
+		at := item(path+".paragraphs", i)
+		c.choice(at+".message", string(p.Message), personKinds())
+		if c.usable[at+".language"] && !slices.Contains(c.cfg.Communication.Languages, p.Language) {
+			c.fail(at+".language", "nobody is written to in %s", quote(p.Language))
+		}
 	}
 }
 

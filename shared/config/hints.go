@@ -1,6 +1,10 @@
 package config
 
-import "sallyport/shared/rollout"
+import (
+	"strings"
+
+	"sallyport/shared/rollout"
+)
 
 // hint says of one key what is expected of its value and shows one.
 type hint struct {
@@ -90,6 +94,21 @@ func hints() map[string]hint {
 		"communication.languages":          {"the languages that people are written to in, the fallback first", "languages: [en]", no},
 		"communication.languages[]":        {"a language that the messages are written in", "languages: [en]", no},
 
+		"communication.quietHours":                     {"the hours in which nobody is written to, by the reader's own clock: fromHour in the evening, toHour in the morning", "quietHours: {fromHour: 18, toHour: 8}", no},
+		"communication.quietHours.fromHour":            {"the hour at which the quiet begins, 0 to 23", "fromHour: 18", yes},
+		"communication.quietHours.toHour":              {"the hour at which it ends, 0 to 23, another than fromHour", "toHour: 8", yes},
+		"communication.done":                           {"true or false: whether who has just registered hears once that all is done", "done: false", no},
+		"communication.redirect":                       {"for a trial: the address that gets every message to a person instead, marked; leave it out for the real rollout", "redirect: test@contoso.com", no},
+		"communication.mostPerRun":                     {"how many messages one run begins at most, 1 or more; leave it out for all that are due", "mostPerRun: 500", no},
+		"communication.branding":                       {"how messages to people look: colour, signature and paragraphs", "branding: {colour: \"#0b57a4\", signature: \"Contoso IT, 1 High Street, Leeds\"}", no},
+		"communication.branding.colour":                {"the colour of the bar above a message, as # and six hexadecimal digits, in quotes", "colour: \"#0b57a4\"", no},
+		"communication.branding.signature":             {"one line below every message", "signature: \"Contoso IT, 1 High Street, Leeds\"", no},
+		"communication.branding.paragraphs":            {"a list of paragraphs, each added to one kind of message", "paragraphs:\n  - {message: announcement, text: \"Phones can be borrowed at the front desk.\"}", no},
+		"communication.branding.paragraphs[]":          {"a paragraph: message and text, and language if it is for one alone", "paragraphs:\n  - {message: announcement, text: \"Phones can be borrowed at the front desk.\"}", no},
+		"communication.branding.paragraphs[].message":  {"one of " + strings.Join(personKinds(), ", "), "message: announcement", yes},
+		"communication.branding.paragraphs[].language": {"a language of communication.languages; leave it out for all", "language: en", no},
+		"communication.branding.paragraphs[].text":     {"the paragraph, plain text", "text: \"Phones can be borrowed at the front desk.\"", yes},
+
 		"alerts":         {"who hears at once when an emergency account is used or a wave is held: email, sms or webhook, at least one", "alerts: {email: [security@fabrikam.com], sms: [\"+442079460000\"]}", yes},
 		"alerts.email":   {"a list of e-mail addresses", "email: [security@fabrikam.com]", no},
 		"alerts.email[]": {"an e-mail address", "email: [security@fabrikam.com]", no},
@@ -144,6 +163,15 @@ func methods() []string {
 
 func members() []string {
 	return []string{string(rollout.MembersAdmins), string(rollout.MembersCapable), string(rollout.MembersAll)}
+}
+
+// personKinds are the kinds of message to people.
+func personKinds() []string {
+	var words []string
+	for _, k := range rollout.PersonKinds() {
+		words = append(words, string(k))
+	}
+	return words
 }
 
 func exemptionKinds() []string { return []string{"serviceAccount", "sharedMailbox", "person"} }

@@ -203,6 +203,15 @@ func TestParseRefuses(t *testing.T) {
 		{"webhook at home", with(t, `{sms: ["+442079460001"]}`, "{webhook: https://10.0.0.7/hook}"), "alerts.webhook", 15, "from outside"},
 		{"webhook at oneself", with(t, `{sms: ["+442079460001"]}`, "{webhook: https://localhost/hook}"), "alerts.webhook", 15, "from outside"},
 		{"the same contact twice", with(t, `"+442079460001"]`, `"+442079460001"], contacts: [{name: Ana, email: ana@fabrikam.com}, {name: Ana, phone: "+442079460002"}]`), "alerts.contacts[1].name", 15, "already"},
+		{"quiet at no hour of the day", communicating(t, "quietHours: {fromHour: 24, toHour: 8}"), "communication.quietHours.fromHour", 13, "out of range"},
+		{"quiet around the clock", communicating(t, "quietHours: {fromHour: 8, toHour: 8}"), "communication.quietHours.toHour", 13, "same hour"},
+		{"quiet without an end", communicating(t, "quietHours: {fromHour: 8}"), "communication.quietHours.toHour", 13, "missing"},
+		{"redirected nowhere", communicating(t, "redirect: test"), "communication.redirect", 13, "no e-mail address"},
+		{"no message ever", communicating(t, "mostPerRun: 0"), "communication.mostPerRun", 13, "out of range"},
+		{"a colour that is none", communicating(t, `branding: {colour: "blue;background:url(https://example.com)"}`), "communication.branding.colour", 13, "no colour"},
+		{"a paragraph for an alert", communicating(t, "branding: {paragraphs: [{message: alert, text: a}]}"), "communication.branding.paragraphs[0].message", 13, "none of the words"},
+		{"a paragraph that nobody reads", communicating(t, "branding: {paragraphs: [{message: done, language: ja, text: a}]}"), "communication.branding.paragraphs[0].language", 13, "written to in"},
+		{"a paragraph without words", communicating(t, "branding: {paragraphs: [{message: done}]}"), "communication.branding.paragraphs[0].text", 13, "missing"},
 		{"reminder on the day", smallest(t) + "reminderDays: [3, 0]\n", "reminderDays[1]", 16, "out of range"},
 	}
 	for _, tt := range tests {
@@ -223,9 +232,16 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// communicating is the smallest file with one more key under communication.
+func communicating(t *testing.T, key string) string {
+	t.Helper()
+	return with(t, "  from: it", "  "+key+"\n  from: it")
+}
+
 // What is unwise but allowed is said, and nothing else is.
 func TestParseWarns(t *testing.T) {
 	tests := []struct{ name, file, path, what string }{
+		{"every message redirected", communicating(t, "redirect: test@contoso.com"), "communication.redirect", "none counts as told"},
 		{"alert into the initial domain", with(t, `{sms: ["+442079460001"]}`, "{email: [it@contoso.onmicrosoft.com]}"), "alerts.email[0]", "no alert goes anywhere else"},
 		{"contact who may be locked out too", with(t, `"+442079460001"]`, `"+442079460001"], contacts: [{name: Ana, email: ana@contoso.onmicrosoft.com}]`), "alerts.contacts[0].email", "no phone"},
 		{"announcement on a Sunday", with(t, "announce: 2026-12-01", "announce: 2026-12-06"), "announce", "Monday 2026-12-07"},

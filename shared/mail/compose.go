@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -71,6 +72,9 @@ func Compose(h Header, c Content) ([]byte, error) {
 		}
 		m.AddAlternativeString(kind, file)
 	}
+	if err := h.add(m, c); err != nil {
+		return nil, fmt.Errorf("compose message %s: %w", h.MessageID, err)
+	}
 
 	var raw bytes.Buffer
 	if _, err := m.WriteTo(&raw); err != nil {
@@ -78,6 +82,29 @@ func Compose(h Header, c Content) ([]byte, error) {
 	}
 	return withFixedBoundaries(raw.Bytes(), h.MessageID), nil
 }
+
+// add puts the pictures and the appointment into a message. The appointment
+// stands twice: as an alternative, which is what calendars read (RFC 6047, 2.4),
+// and as a file, for those who open it by hand.
+func (h Header) add(m *gomail.Msg, c Content) error {
+	for _, i := range c.Images {
+		err := m.EmbedReader(i.ID+extension(i.Type), bytes.NewReader(i.Data), gomail.WithFileContentID("<"+i.ID+">"), gomail.WithFileContentType(gomail.ContentType(i.Type)))
+		if err != nil {
+			return err
+		}
+	}
+	if c.Invitation == nil {
+		return nil
+	}
+	file, err := Calendar(*c.Invitation, h.Date)
+	if err != nil {
+		return err
+	}
+	m.AddAlternativeString(gomail.ContentType("text/calendar; method="+string(c.Invitation.method())), string(file), gomail.WithPartEncoding(gomail.EncodingB64))
+	return m.AttachReader("training.ics", bytes.NewReader(file), gomail.WithFileContentType("text/calendar"))
+}
+
+func extension(mediaType string) string { return "." + strings.TrimPrefix(mediaType, "image/") }
 
 func (h Header) check() error {
 	switch {
@@ -116,4 +143,14 @@ func withFixedBoundaries(raw []byte, messageID string) []byte {
 		raw = bytes.ReplaceAll(raw, append([]byte("--"), found[1]...), append([]byte("--"), fixed...))
 	}
 	return raw
+}
+
+// For is the message as it is shown to somebody else than its reader: marked, in
+// subject and text, with whom it was for. It carries no appointment: it would be
+// put into the wrong calendar.
+func (c Content) For(to Address) Content {
+	c.Subject = oneLine("[for " + to.Email + "] " + c.Subject)
+	c.Text = "[for " + to.Email + "]\n\n" + c.Text
+	c.Invitation = nil
+	return c
 }

@@ -195,20 +195,58 @@ func read(raw []byte) (letter, error) {
 	return l, err
 }
 
+// htmlPart is the message's HTML, its pictures written into it: a browser that
+// opens it alone shows it as a mail program does.
 func htmlPart(m *netmail.Message) (string, error) {
-	_, parameters, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil {
-		return "", fmt.Errorf("not a MIME message: its content type: %w", err)
+	p := pictured{images: map[string]string{}}
+	if err := p.collect(m.Header.Get("Content-Type"), m.Body); err != nil {
+		return "", err
 	}
-	parts := multipart.NewReader(m.Body, parameters["boundary"])
+	if p.page == "" {
+		return "", errors.New("the message has no HTML part")
+	}
+	for id, data := range p.images {
+		p.page = strings.ReplaceAll(p.page, `src="cid:`+id+`"`, `src="`+data+`"`)
+	}
+	return p.page, nil
+}
+
+type pictured struct {
+	page   string
+	images map[string]string // data URLs by Content-ID
+}
+
+// collect goes through the parts, at whatever depth.
+func (p *pictured) collect(contentType string, body io.Reader) error {
+	_, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return fmt.Errorf("not a MIME message: its content type: %w", err)
+	}
+	parts := multipart.NewReader(body, parameters["boundary"])
 	for {
 		part, err := parts.NextPart() // decodes quoted-printable
-		if err != nil {
-			return "", fmt.Errorf("the message has no HTML part: %w", err)
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		if strings.HasPrefix(part.Header.Get("Content-Type"), "text/html") {
-			page, err := io.ReadAll(part)
-			return string(page), err
+		if err != nil {
+			return fmt.Errorf("not a MIME message: its parts: %w", err)
+		}
+		kind, _, _ := strings.Cut(part.Header.Get("Content-Type"), ";")
+		id := strings.Trim(part.Header.Get("Content-ID"), "<>")
+		switch {
+		case strings.HasPrefix(kind, "multipart/"):
+			err = p.collect(part.Header.Get("Content-Type"), part)
+		case kind == "text/html":
+			var page []byte
+			page, err = io.ReadAll(part)
+			p.page = string(page)
+		case id != "":
+			var data []byte // base64, as a data URL has it, but for the line breaks
+			data, err = io.ReadAll(part)
+			p.images[id] = "data:" + kind + ";base64," + strings.Join(strings.Fields(string(data)), "")
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

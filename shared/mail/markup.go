@@ -20,6 +20,8 @@ import (
 //	1. A step            a numbered list; an indented line goes on with the item
 //	- A point            a list
 //	| Label | Value |    a table of facts, one per line
+//	![alt|label](cid:x)  pictures beside each other, for HTML alone: what they say
+//	                     must stand in the text too
 //	---                  what follows is the small print
 //	{{if .Training}}     a piece of control actions alone stands for itself
 //	anything else        a paragraph
@@ -45,6 +47,7 @@ var (
 	numbered   = regexp.MustCompile(`^\d+\. `)
 	row        = regexp.MustCompile(`^\| (.+?) \| (.+) \|$`)
 	link       = regexp.MustCompile(`\[([^\]]+)\]\(([^)]+)\)`)
+	picture    = regexp.MustCompile(`^!\[([^|\]]+)\|([^\]]+)\]\((cid:[a-z-]+)\)$`)
 	strong     = regexp.MustCompile(`\*\*(.+?)\*\*`)
 )
 
@@ -109,6 +112,8 @@ func convert(lines []string, paragraph style) (text, page string) {
 		return list(lines, "ul", func(item string) string { return strings.TrimPrefix(item, "- ") })
 	case all(items, row.MatchString):
 		return table(lines)
+	case all(items, picture.MatchString):
+		return "", pictures(lines)
 	}
 	joined := lines[0]
 	for _, line := range lines[1:] {
@@ -152,6 +157,20 @@ func table(lines []string) (text, page string) {
 	}
 	h.WriteString("</table>\n")
 	return t.String(), h.String()
+}
+
+// pictures stand beside each other, each with its label below.
+func pictures(lines []string) string {
+	var h strings.Builder
+	h.WriteString(styles["pictures"].open() + "<tr>\n")
+	for _, line := range lines {
+		part := picture.FindStringSubmatch(line)
+		h.WriteString(styles["picture"].open())
+		fmt.Fprintf(&h, `<img src="%s" alt="%s" width="132" height="132" style="display:block;border:0;margin:0 0 4px">`, part[3], html.EscapeString(part[1]))
+		h.WriteString(rich(part[2]) + "</td>\n")
+	}
+	h.WriteString("</tr></table>\n")
+	return h.String()
 }
 
 // plain is a piece's text for the text form.

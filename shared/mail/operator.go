@@ -153,6 +153,21 @@ func CoverageOf(p rollout.CoveragePoint) Coverage {
 	return Coverage{Day: p.Day, Capable: c.Capable, All: c.All, Weak: c.Weak, Percent: c.Percent()}
 }
 
+// Holdouts says to the operator who is stopped since a week or more, by name.
+type Holdouts struct {
+	Notice
+	Wave   Name
+	At     time.Time // when it was so
+	People []Member
+	More   int // how many it does not name
+}
+
+// All is how many people it is about.
+func (h Holdouts) All() int { return len(h.People) + h.More }
+
+// Kind says which message it is.
+func (Holdouts) Kind() rollout.MessageKind { return rollout.MessageHoldouts }
+
 // Kind says which message it is.
 func (Hold) Kind() rollout.MessageKind { return rollout.MessageHold }
 

@@ -72,6 +72,84 @@ type Holdout struct {
 	Since rollout.Date // the day of the switch
 }
 
+// Today goes out on the morning of the switch to those who still have to act:
+// what happens at the next sign-in, and how long it takes.
+type Today struct {
+	Person
+	Deadline rollout.Date // today
+}
+
+// Colleague goes, instead of the announcement, to whoever joins after the switch.
+type Colleague struct {
+	Person
+	Deadline rollout.Date // from when the second step is asked of them
+	From     Line
+	Training *Training // nil: none is offered
+}
+
+// Session invites whoever has to act to the training, says what has changed of
+// it, or that it is called off. Its mail carries an [Invitation].
+type Session struct {
+	Person
+	Training
+	Deadline  rollout.Date
+	Sequence  int // how many messages about it this person had before
+	Cancelled bool
+}
+
+// Changed reports whether the person knows of another time or place.
+func (s Session) Changed() bool { return s.Sequence > 0 && !s.Cancelled }
+
+// Better asks for a better method, of those who have text message or voice call
+// alone.
+type Better struct {
+	Person
+	Today rollout.Date // in the tenant's time zone
+	Ends  rollout.Date // the day on which Microsoft switches those off
+}
+
+// DaysLeft is how many days there are until then.
+func (b Better) DaysLeft() int { return b.Today.DaysUntil(b.Ends) }
+
+// Done confirms that the second step is set up.
+type Done struct{ Person }
+
+// Team tells a manager who of theirs is stopped: one message for all of them.
+type Team struct {
+	Name         Name // the manager's; empty: greeted without a name
+	Organization Name
+	HelpDesk     rollout.HelpDesk
+	People       []Member
+	More         int // how many it does not name
+}
+
+// Member is a person who is named to somebody who can help them.
+type Member struct {
+	Name    Name
+	Account Line
+}
+
+// All is how many people it is about.
+func (t Team) All() int { return len(t.People) + t.More }
+
+// Kind says which message it is.
+func (Today) Kind() rollout.MessageKind { return rollout.MessageToday }
+
+// Kind says which message it is.
+func (Colleague) Kind() rollout.MessageKind { return rollout.MessageColleague }
+
+// Kind says which message it is.
+func (Session) Kind() rollout.MessageKind { return rollout.MessageTraining }
+
+// Kind says which message it is.
+func (Better) Kind() rollout.MessageKind { return rollout.MessageBetter }
+
+// Kind says which message it is.
+func (Done) Kind() rollout.MessageKind { return rollout.MessageDone }
+
+// Kind says which message it is.
+func (Team) Kind() rollout.MessageKind { return rollout.MessageTeam }
+
 // Kind says which message it is.
 func (Announcement) Kind() rollout.MessageKind { return rollout.MessageAnnouncement }
 

@@ -35,13 +35,18 @@ type Content struct {
 	Lang    string // of the words: one of [Languages]
 	Subject string // one line
 	Text    string
-	HTML    string // a whole page
+	HTML    string  // a whole page
+	Images  []Image // that the page shows
+	// Invitation is the appointment that the message is about; nil: none.
+	Invitation *Invitation
 }
 
 // layout is what layout.html needs besides the message itself.
 type layout struct {
 	Lang, Subject, Accent     string
 	Message                   Data
+	Brand                     Brand
+	Logo                      bool
 	OutlookOpen, OutlookClose htmltemplate.HTML
 }
 
@@ -56,6 +61,7 @@ const (
 type Renderer struct {
 	messages  map[message]templates
 	languages []string // of messages to persons; fallback first
+	images    []Image
 }
 
 // message names one template file: <kind>.<language>.md.
@@ -82,7 +88,11 @@ func NewRenderer() (*Renderer, error) {
 // Load is [NewRenderer] for templates of one's own: a folder with layout.html,
 // the messages and the parts that they include.
 func Load(files fs.FS) (*Renderer, error) {
-	r := &Renderer{messages: map[message]templates{}}
+	images, err := codes()
+	if err != nil {
+		return nil, fmt.Errorf("mail templates: %w", err)
+	}
+	r := &Renderer{messages: map[message]templates{}, images: images}
 	names, err := fs.Glob(files, "*.md")
 	if err != nil {
 		return nil, fmt.Errorf("mail templates: %w", err)
@@ -159,9 +169,22 @@ func (r *Renderer) Language(configured []string, preferences ...string) string {
 	return offered[0]
 }
 
-// Render puts data into words in one of the languages that [Renderer.Language]
-// answers, or in English where the message is not there in that one.
+// Brand is how an organisation wants its messages to look, and what it adds to
+// one. The zero value is Sallyport's own plain look.
+type Brand struct {
+	Colour    string // of the bar above a message, #rrggbb; empty: by its urgency
+	Extra     []Line // paragraphs below the message's own
+	Signature Line
+}
+
+// Render is [Renderer.RenderAs] in the plain look.
 func (r *Renderer) Render(lang string, data Data) (Content, error) {
+	return r.RenderAs(Brand{}, lang, data)
+}
+
+// RenderAs puts data into words in one of the languages that [Renderer.Language]
+// answers, or in English where the message is not there in that one.
+func (r *Renderer) RenderAs(brand Brand, lang string, data Data) (Content, error) {
 	t, ok := r.messages[message{data.Kind(), lang}]
 	if !ok {
 		lang = fallback
@@ -180,15 +203,23 @@ func (r *Renderer) Render(lang string, data Data) (Content, error) {
 	if err := t.text.Execute(&text, data); err != nil {
 		return fail("text", err)
 	}
+	for _, paragraph := range brand.Extra {
+		text.WriteString("\n" + paragraph.String() + "\n")
+	}
+	if brand.Signature != "" {
+		text.WriteString("\n-- \n" + brand.Signature.String() + "\n")
+	}
 	content := Content{Kind: data.Kind(), Lang: lang, Subject: oneLine(subject.String()), Text: layOut(text.String())}
 	err := t.html.Execute(&page, layout{
-		Lang: lang, Subject: content.Subject, Accent: accent(data.Kind()), Message: data,
+		Lang: lang, Subject: content.Subject, Accent: brand.accent(data.Kind()), Message: data,
+		Brand: brand, Logo: data.Kind().ToPerson() && slices.ContainsFunc(r.images, func(i Image) bool { return i.ID == imageLogo }),
 		OutlookOpen: outlookOpen, OutlookClose: outlookClose,
 	})
 	if err != nil {
 		return fail("HTML", err)
 	}
 	content.HTML = page.String()
+	content.Images = shown(content.HTML, r.images)
 	return content, nil
 }
 

@@ -57,18 +57,30 @@ func Samples() []Data {
 		again.Repeat.Open = append(again.Repeat.Open, open)
 	}
 
+	training := Training{
+		Title: "The second sign-in step, together", Start: time.Date(2026, 12, 8, 10, 0, 0, 0, london), Zone: london, Minutes: 30,
+		Join: "https://meet.contoso.com/second-step", Recording: "https://video.contoso.com/second-step",
+	}
+	recordingOnly := training
+	recordingOnly.Join = ""
+	phoneEnds := rollout.PhoneEnds()
+	team := []Member{{"Adele Vance", "adele.vance@contoso.com"}, {"Nestor Wilke", "nestor.wilke@contoso.com"}}
+
 	return []Data{
-		Announcement{
-			Person: person, Deadline: deadline, From: "it@contoso.com",
-			Training: &Training{
-				Title: "The second sign-in step, together", Start: time.Date(2026, 12, 8, 10, 0, 0, 0, london), Zone: london, Minutes: 30,
-				Join: "https://meet.contoso.com/second-step", Recording: "https://video.contoso.com/second-step",
-			},
-		},
+		Announcement{Person: person, Deadline: deadline, From: "it@contoso.com", Training: &training},
 		Ready{Person: person, Deadline: deadline},
-		Ready{Person: person, Deadline: deadline, PhoneEnds: rollout.Date{Year: 2027, Month: time.February, Day: 1}},
+		Ready{Person: person, Deadline: deadline, PhoneEnds: phoneEnds},
+		Session{Person: person, Training: training, Deadline: deadline},
+		Session{Person: person, Training: recordingOnly, Deadline: deadline, Sequence: 1},
+		Session{Person: person, Training: training, Deadline: deadline, Sequence: 2, Cancelled: true},
 		reminder(7), reminder(3), reminder(1),
+		Today{Person: person, Deadline: deadline},
 		Holdout{Person: person, Since: deadline},
+		Team{Name: person.Name, Organization: person.Organization, HelpDesk: person.HelpDesk, People: team, More: 3},
+		Team{Name: person.Name, Organization: person.Organization, HelpDesk: person.HelpDesk, People: team[:1]},
+		Colleague{Person: person, Deadline: deadline.AddDays(28), From: "it@contoso.com", Training: &training},
+		Better{Person: person, Today: phoneEnds.AddDays(-14), Ends: phoneEnds},
+		Done{person},
 		Hold{
 			Notice: notice, Wave: "everyone", Deadline: deadline,
 			Gates: []Gate{
@@ -129,6 +141,7 @@ func Samples() []Data {
 				Advice: "Help him to set up Microsoft Authenticator at aka.ms/mysecurityinfo.", Attempts: 1, Since: deadline.At(12, 40, london),
 			},
 		}},
+		Holdouts{Notice: notice, Wave: "everyone", At: deadline.AddDays(7).At(9, 0, london), People: team, More: 1},
 		sampleDrill(notice, rollout.DrillFirst, DrillOpen, ""),
 		sampleDrill(notice, rollout.DrillRoutine, DrillAhead, ""),
 		sampleDrill(notice, rollout.DrillRoutine, DrillMoved, ""),

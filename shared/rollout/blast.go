@@ -258,13 +258,13 @@ func (l *blastList) blast(a Account, reasons []BlastReason) Blast {
 		b.AcceptedBy = x.By
 	}
 	for _, m := range l.sent[a.ID] {
-		if !isNotice(m.Kind) || m.State == MessageDropped || (b.Arrived == Yes && m.State != MessageDelivered) {
+		if !m.Kind.IsNotice() || m.State == MessageDropped || (b.Arrived == Yes && m.State != MessageDelivered) {
 			continue
 		}
 		b.Told, b.ToldOn, b.Arrived = m.Kind, m.Day, Unknown
 		switch m.State {
 		case MessageDelivered:
-			b.Arrived = Yes
+			b.Arrived = not(FactOf(m.Redirected()))
 		case MessageBounced:
 			b.Arrived = No
 		}

@@ -106,7 +106,7 @@ func untold(cfg Config, known Known, wave WaveConfig, people []Account, day Date
 // named has come.
 func toldInTime(loc *time.Location, sent []Message, day Date) bool {
 	return slices.ContainsFunc(sent, func(m Message) bool {
-		return isNotice(m.Kind) && m.State == MessageDelivered && !m.DeliveredAt.IsZero() &&
+		return m.Kind.IsNotice() && m.State == MessageDelivered && !m.Redirected() && !m.DeliveredAt.IsZero() &&
 			DateOf(m.DeliveredAt.In(loc)).DaysUntil(day) >= NoticeDays && !day.Before(m.Deadline)
 	})
 }

@@ -34,11 +34,22 @@ type pass struct {
 func registers(p *pass) { p.person.Capable = rollout.Yes }
 func loses(p *pass)     { p.person.Capable = rollout.No }
 
+// training sets the one session that rollout.yaml offers, or none.
+func training(start string) func(*pass) {
+	return func(p *pass) {
+		p.cfg.Communication.Training = rollout.Training{}
+		if start != "" {
+			p.cfg.Communication.Training = rollout.Training{Title: "Two steps", Start: start, Minutes: 30, Join: "https://meet.contoso.com/mfa"}
+		}
+	}
+}
+
 func TestLifetimeOfAPerson(t *testing.T) {
 	never := `
 2026-12-01 announcement 2027-01-12
 2027-01-05 reminder-7-2027-01-12 2027-01-12
 2027-01-11 reminder-1-2027-01-12 2027-01-12
+2027-01-12 today-2027-01-12 2027-01-12
 2027-01-13 holdout-1 2027-01-12
 2027-01-20 holdout-2 2027-01-12
 2027-01-27 holdout-3 2027-01-12
@@ -59,6 +70,7 @@ func TestLifetimeOfAPerson(t *testing.T) {
 2026-12-01 announcement 2027-01-12
 2027-01-05 reminder-7-2027-01-12 2027-01-12
 2027-01-11 reminder-1-2027-01-12 2027-01-12
+2027-01-12 today-2027-01-12 2027-01-12
 2027-01-13 holdout-1 2027-01-12
 `},
 		{"registers, and loses the phone", map[string]func(*pass){"2026-12-03": registers, "2027-01-18": loses}, `
@@ -70,6 +82,7 @@ func TestLifetimeOfAPerson(t *testing.T) {
 2026-12-01 ready 2027-01-12
 2027-01-05 reminder-7-2027-01-12 2027-01-12
 2027-01-11 reminder-1-2027-01-12 2027-01-12
+2027-01-12 today-2027-01-12 2027-01-12
 2027-01-13 holdout-1 2027-01-12
 2027-01-20 holdout-2 2027-01-12
 2027-01-27 holdout-3 2027-01-12
@@ -80,6 +93,7 @@ func TestLifetimeOfAPerson(t *testing.T) {
 2027-01-04 announcement 2027-01-18
 2027-01-11 reminder-7-2027-01-18 2027-01-18
 2027-01-15 reminder-3-2027-01-18 2027-01-18
+2027-01-18 today-2027-01-18 2027-01-18
 2027-01-19 holdout-1 2027-01-18
 2027-01-26 holdout-2 2027-01-18
 `},
@@ -90,7 +104,95 @@ func TestLifetimeOfAPerson(t *testing.T) {
 2027-01-20 reminder-7-2027-01-27 2027-01-27
 2027-01-25 reminder-3-2027-01-27 2027-01-27
 2027-01-26 reminder-1-2027-01-27 2027-01-27
+2027-01-27 today-2027-01-27 2027-01-27
 2027-01-28 holdout-1 2027-01-27
+`},
+		{"is made an account after the switch", map[string]func(*pass){
+			"2026-11-20": func(p *pass) { p.gone = true }, "2027-01-13": func(p *pass) {
+				p.gone, p.person.Created = false, time.Date(2027, time.January, 13, 5, 0, 0, 0, time.UTC)
+			},
+		}, `
+2027-01-13 colleague 2027-01-27
+2027-01-20 reminder-7-2027-01-27 2027-01-27
+2027-01-25 reminder-3-2027-01-27 2027-01-27
+2027-01-26 reminder-1-2027-01-27 2027-01-27
+2027-01-27 today-2027-01-27 2027-01-27
+2027-01-28 holdout-1 2027-01-27
+`},
+		{"leaves before the reminder", map[string]func(*pass){"2027-01-04": func(p *pass) { p.gone = true }}, `
+2026-12-01 announcement 2027-01-12
+`},
+		{"is on leave over the switch, and registers when back", map[string]func(*pass){
+			"2027-01-25": registers,
+		}, `
+2026-12-01 announcement 2027-01-12
+2027-01-05 reminder-7-2027-01-12 2027-01-12
+2027-01-11 reminder-1-2027-01-12 2027-01-12
+2027-01-12 today-2027-01-12 2027-01-12
+2027-01-13 holdout-1 2027-01-12
+2027-01-20 holdout-2 2027-01-12
+`},
+		{"has no mailbox until the new year", map[string]func(*pass){
+			"2026-11-20": func(p *pass) { p.person.Mail = "" }, "2027-01-04": func(p *pass) { p.person.Mail = "m18@contoso.com" },
+		}, `
+2027-01-04 announcement 2027-01-18
+2027-01-11 reminder-7-2027-01-18 2027-01-18
+2027-01-15 reminder-3-2027-01-18 2027-01-18
+2027-01-18 today-2027-01-18 2027-01-18
+2027-01-19 holdout-1 2027-01-18
+2027-01-26 holdout-2 2027-01-18
+`},
+		{"changes language half-way: the same messages", map[string]func(*pass){"2027-01-04": func(p *pass) { p.person.Language = "ja-JP" }}, never},
+		{"has SMS alone since before it began", map[string]func(*pass){"2026-11-20": func(p *pass) { registers(p); p.person.Strength = rollout.StrengthWeak }}, `
+2026-12-01 ready 2027-01-12
+2026-12-03 better-60 2027-01-12
+2027-01-04 better-30 2027-01-12
+2027-01-18 better-14 2027-01-12
+2027-01-25 better-7 2027-01-12
+`},
+		{"registers SMS when told, and the app at Christmas", map[string]func(*pass){
+			"2026-12-02": func(p *pass) { registers(p); p.person.Strength = rollout.StrengthWeak },
+			"2026-12-24": func(p *pass) { p.person.Strength = rollout.StrengthStrong },
+		}, `
+2026-12-01 announcement 2027-01-12
+2026-12-03 better-60 2027-01-12
+`},
+		{"registers, where the operator wants that confirmed: once", map[string]func(*pass){
+			"2026-11-20": func(p *pass) { p.cfg.Communication.Done = true },
+			"2026-12-10": registers, "2026-12-14": loses, "2026-12-16": registers,
+		}, `
+2026-12-01 announcement 2027-01-12
+2026-12-10 done 2027-01-12
+`},
+		{"was capable before, where the operator wants registrations confirmed", map[string]func(*pass){
+			"2026-11-20": func(p *pass) { registers(p); p.cfg.Communication.Done = true },
+		}, `
+2026-12-01 ready 2027-01-12
+`},
+		{"is invited to a training that moves, twice", map[string]func(*pass){
+			"2026-11-20": training("2026-12-08T10:00"), "2026-12-04": training("2026-12-15T10:00"), "2026-12-14": training("2026-12-16T10:00"), "2026-12-11": registers,
+		}, `
+2026-12-01 announcement 2027-01-12
+2026-12-02 training-1 2027-01-12
+2026-12-04 training-2 2027-01-12
+2026-12-14 training-3 2027-01-12
+`},
+		{"is invited to a training that is called off, and then offered anew", map[string]func(*pass){
+			"2026-11-20": training("2026-12-08T10:00"), "2026-12-04": training(""), "2026-12-14": training("2026-12-16T10:00"),
+		}, strings.Replace(never, "2027-01-05 rem", "2026-12-02 training-1 2027-01-12\n2026-12-04 training-2 2027-01-12\n2026-12-14 training-3 2027-01-12\n2027-01-05 rem", 1)},
+		{"has nothing to do: no invitation", map[string]func(*pass){"2026-11-20": func(p *pass) { registers(p); training("2026-12-08T10:00")(p) }}, `
+2026-12-01 ready 2027-01-12
+`},
+		{"joins after the training", map[string]func(*pass){
+			"2026-11-20": func(p *pass) { p.gone = true; training("2026-12-08T10:00")(p) }, "2026-12-08": func(p *pass) { p.gone = false }, "2026-12-09": registers,
+		}, `
+2026-12-08 announcement 2027-01-12
+`},
+		{"the training moves into the past: a slip of the pen", map[string]func(*pass){
+			"2026-11-20": training("2026-12-08T10:00"), "2026-12-04": training("2025-12-15T10:00"), "2026-12-05": registers,
+		}, `
+2026-12-01 announcement 2027-01-12
+2026-12-02 training-1 2027-01-12
 `},
 		{"joins after the switch, capable", map[string]func(*pass){
 			"2026-11-20": func(p *pass) { p.gone = true; registers(p) }, "2027-01-13": func(p *pass) { p.gone = false },
@@ -109,6 +211,7 @@ func TestLifetimeOfAPerson(t *testing.T) {
 2026-12-01 announcement 2027-01-12
 2027-01-08 reminder-7-2027-01-12 2027-01-12
 2027-01-11 reminder-1-2027-01-12 2027-01-12
+2027-01-12 today-2027-01-12 2027-01-12
 2027-01-13 holdout-1 2027-01-12
 2027-01-20 holdout-2 2027-01-12
 2027-01-27 holdout-3 2027-01-12
@@ -124,6 +227,7 @@ func TestLifetimeOfAPerson(t *testing.T) {
 2026-12-23 announcement-2 2027-01-12
 2027-01-05 reminder-7-2027-01-12 2027-01-12
 2027-01-11 reminder-1-2027-01-12 2027-01-12
+2027-01-12 today-2027-01-12 2027-01-12
 2027-01-13 holdout-1 2027-01-12
 2027-01-20 holdout-2 2027-01-12
 2027-01-27 holdout-3 2027-01-12
@@ -134,7 +238,7 @@ func TestLifetimeOfAPerson(t *testing.T) {
 		{"remind is down for a window: no burst afterwards", map[string]func(*pass){
 			"2027-01-04": func(p *pass) { p.runs = []string{} }, "2027-01-11": func(p *pass) { p.runs = nil },
 		}, strings.Replace(never, "2027-01-05 reminder-7-2027-01-12 2027-01-12\n", "", 1)},
-		{"remind runs twice, and late", map[string]func(*pass){"2026-11-20": func(p *pass) { p.runs = []string{"09:00", "09:00", "23:59"} }}, never},
+		{"remind runs twice, and late", map[string]func(*pass){"2026-11-20": func(p *pass) { p.runs = []string{"09:00", "09:00", "17:59"} }}, never},
 	}
 	for _, zone := range []string{"Europe/London", "Pacific/Kiritimati", "Pacific/Pago_Pago"} {
 		for _, l := range lives {
@@ -157,6 +261,7 @@ func TestLifetimeAcrossTheClocks(t *testing.T) {
 2027-03-16 announcement 2027-03-30
 2027-03-23 reminder-7-2027-03-30 2027-03-30
 2027-03-29 reminder-1-2027-03-30 2027-03-30
+2027-03-30 today-2027-03-30 2027-03-30
 2027-03-31 holdout-1 2027-03-30
 2027-04-07 holdout-2 2027-03-30
 `},
@@ -165,6 +270,7 @@ func TestLifetimeAcrossTheClocks(t *testing.T) {
 2027-03-02 announcement 2027-03-16
 2027-03-09 reminder-7-2027-03-16 2027-03-16
 2027-03-15 reminder-1-2027-03-16 2027-03-16
+2027-03-16 today-2027-03-16 2027-03-16
 2027-03-17 holdout-1 2027-03-16
 2027-03-24 holdout-2 2027-03-16
 `},
@@ -173,12 +279,13 @@ func TestLifetimeAcrossTheClocks(t *testing.T) {
 2027-10-26 announcement 2027-11-09
 2027-11-02 reminder-7-2027-11-09 2027-11-09
 2027-11-08 reminder-1-2027-11-09 2027-11-09
+2027-11-09 today-2027-11-09 2027-11-09
 2027-11-10 holdout-1 2027-11-09
 2027-11-17 holdout-2 2027-11-09
 `},
 	}
 	for _, tt := range tests {
-		for _, hour := range []string{"00:30", "09:00", "23:30"} {
+		for _, hour := range []string{"08:00", "09:00", "17:59"} {
 			t.Run(tt.zone+" "+tt.deadline+" "+hour, func(t *testing.T) {
 				first := day(t, tt.announce).AddDays(-1).String()
 				l := life{changes: map[string]func(*pass){first: func(p *pass) { p.runs = []string{hour} }}}

@@ -61,7 +61,14 @@ func TestDue(t *testing.T) {
 		{"the first window", on("2027-01-05"), reminder7},
 		{"late in it", on("2027-01-08"), reminder7},
 		{"the last window", on("2027-01-11"), "reminder-1-2027-01-12"},
-		{"on the day itself", on("2027-01-12"), ""},
+		{"on the day itself, and not switched yet", on("2027-01-12"), ""},
+		{"on the day itself, and the wave is held", both(on("2027-01-12"), stands(rollout.WaveHeld)), ""},
+		{"on the day itself, and it was switched at nine", both(on("2027-01-12"), stands(rollout.WaveEnforced)), "today-2027-01-12"},
+		{"on the day itself, capable", both(on("2027-01-12"), stands(rollout.WaveEnforced), can(rollout.Yes)), ""},
+		{"held, and switched a week later", both(on("2027-01-19"), func(t *testing.T, s *scene) {
+			w := s.wave("everyone")
+			w.State, w.EnforcedAt = rollout.WaveEnforced, at(t, "Europe/London", "2027-01-19 09:10")
+		}), "today-2027-01-19"},
 		{"held beyond the day", both(on("2027-01-14"), stands(rollout.WaveHeld)), ""},
 		{"on a Sunday", on("2027-01-10"), ""},
 		{"on a holiday", both(on("2027-01-05"), func(t *testing.T, s *scene) { s.cfg.Enforcement.Holidays = []rollout.Date{day(t, "2027-01-05")} }), ""},
@@ -107,7 +114,6 @@ func TestDue(t *testing.T) {
 		{"the announcement is in doubt", both(on("2026-12-30"), noticeIs(rollout.MessageSending)), ""},
 
 		{"stopped", both(on("2027-01-13"), stands(rollout.WaveEnforced)), "holdout-1"},
-		{"on the day of the switch", both(on("2027-01-12"), stands(rollout.WaveEnforced)), ""},
 		{"stopped, and told late", both(on("2027-01-19"), stands(rollout.WaveEnforced), holdout(1, "2027-01-18")), ""},
 		{"stopped for a week more", both(on("2027-01-20"), stands(rollout.WaveEnforced), holdout(1, "2027-01-13")), "holdout-2"},
 		{"stopped again after a roll-back", both(on("2027-01-29"), stands(rollout.WaveEnforced), holdout(1, "2027-01-13"), holdout(2, "2027-01-20")), "holdout-3"},

@@ -21,17 +21,27 @@ func TestNobodyHearsTwice(t *testing.T) {
 		for _, d := range w.days() {
 			w.clock(d, 2, 0)
 			w.audit()
-			for _, hour := range rapid.SliceOfN(rapid.SampledFrom([]int{9, 9, 17, 23}), 0, 3).Draw(rt, "runs") {
+			for _, hour := range rapid.SliceOfN(rapid.SampledFrom([]int{3, 8, 9, 9, 17, 18, 23}), 0, 3).Draw(rt, "runs") {
 				for _, a := range w.remind(d, hour) {
 					m := a.(rollout.Send).Message
 					kinds[m.Kind]++
+					if hour < 8 || hour > 17 {
+						rt.Fatalf("%s: %s at %d o'clock", d, m.ID, hour)
+					}
+					if !m.Kind.ToPerson() {
+						if ids[m.ID] {
+							rt.Fatalf("%s: %s is planned again", d, m.ID)
+						}
+						ids[m.ID] = true
+						continue
+					}
 					if day := m.Account + m.Day.String(); ids[m.ID] || days[day] {
 						rt.Fatalf("%s: %s is planned again", d, m.ID)
 					} else {
 						ids[m.ID], days[day] = true, true
 					}
 					i := slices.IndexFunc(w.Accounts, func(a rollout.Account) bool { return a.ID == m.Account })
-					if able := w.Accounts[i].Capable == rollout.Yes; able != (m.Kind == rollout.MessageReady) {
+					if able := w.Accounts[i].Capable == rollout.Yes; able != (m.Kind == rollout.MessageReady || m.Kind == rollout.MessageBetter) && m.Kind != rollout.MessageTeam {
 						rt.Fatalf("%s: %s, although capable is %v", d, m.ID, able)
 					}
 					if m.Day != d || !w.Cfg.Enforcement.WorkingDay(d) || w.Cfg.IsEmergency(m.Account) {
@@ -42,7 +52,7 @@ func TestNobodyHearsTwice(t *testing.T) {
 			w.enforce(d, 10)
 		}
 	})
-	for _, k := range []rollout.MessageKind{rollout.MessageAnnouncement, rollout.MessageReady, rollout.MessageReminder, rollout.MessageHoldout} {
+	for _, k := range []rollout.MessageKind{rollout.MessageAnnouncement, rollout.MessageReady, rollout.MessageReminder, rollout.MessageHoldout, rollout.MessageToday, rollout.MessageHoldouts} {
 		if kinds[k] == 0 {
 			t.Errorf("no world saw a %s: nothing was proven", k)
 		}

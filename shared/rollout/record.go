@@ -1,6 +1,10 @@
 package rollout
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // What the table remembers of a rollout.
 
@@ -80,9 +84,15 @@ type MessageKind string
 // The kinds of message.
 const (
 	MessageAnnouncement MessageKind = "announcement"
-	MessageReady        MessageKind = "ready"    // to those already capable, instead of the announcement
-	MessageReminder     MessageKind = "reminder" // only to those who still have to act
-	MessageHoldout      MessageKind = "holdout"  // after the switch: how to get in
+	MessageReady        MessageKind = "ready"     // to those already capable, instead of the announcement
+	MessageReminder     MessageKind = "reminder"  // only to those who still have to act
+	MessageHoldout      MessageKind = "holdout"   // after the switch: how to get in
+	MessageToday        MessageKind = "today"     // the morning of the switch, to those who still have to act
+	MessageColleague    MessageKind = "colleague" // instead of the announcement, to whoever joins after the switch
+	MessageTraining     MessageKind = "training"  // the invitation, what changed of it, or that it is called off
+	MessageBetter       MessageKind = "better"    // to those with SMS or voice alone, which end
+	MessageDone         MessageKind = "done"      // to whoever has just registered, if the operator likes
+	MessageTeam         MessageKind = "team"      // to a manager: who of theirs is stopped
 
 	MessageBlast    MessageKind = "blast"    // operator: whom the next switch will stop, 3 days and 1 day ahead
 	MessageTask     MessageKind = "task"     // operator: something waits for a decision, see [Task]
@@ -92,17 +102,26 @@ const (
 	MessageLockOut  MessageKind = "lockOut"  // help desk: who is locked out and why
 	MessageDrill    MessageKind = "drill"    // operator: a drill is due, who should sign in
 	MessageClosing  MessageKind = "closing"  // operator: the closing summary
+	MessageHoldouts MessageKind = "holdouts" // operator: who is stopped since a week, by name
 	MessageAlert    MessageKind = "alert"    // security team: an emergency account was used
 )
 
+// PersonKinds are the kinds that go to a person, in the order in which a rollout
+// sends them.
+func PersonKinds() []MessageKind {
+	return []MessageKind{
+		MessageAnnouncement, MessageReady, MessageTraining, MessageReminder, MessageToday, MessageHoldout, MessageTeam,
+		MessageColleague, MessageBetter, MessageDone,
+	}
+}
+
 // ToPerson reports whether the kind goes to a person of the tenant, at most one
 // a day; the others go to the operator's addresses.
-func (k MessageKind) ToPerson() bool {
-	switch k {
-	case MessageAnnouncement, MessageReady, MessageReminder, MessageHoldout:
-		return true
-	}
-	return false
+func (k MessageKind) ToPerson() bool { return slices.Contains(PersonKinds(), k) }
+
+// IsNotice reports whether the kind tells a person of the date.
+func (k MessageKind) IsNotice() bool {
+	return k == MessageAnnouncement || k == MessageReady || k == MessageColleague
 }
 
 // MessageState is how far a message has come.
@@ -126,14 +145,14 @@ type Message struct {
 	Kind    MessageKind `json:"kind"`
 	Account string      `json:"account"` // the person; empty for the operator's
 	Wave    string      `json:"wave"`
-	Window  int         `json:"window"` // a reminder's window: days before the deadline
+	Window  int         `json:"window"` // of a reminder: days before the deadline, or before SMS and voice end
 	Subject string      `json:"subject"`
 	Day     Date        `json:"day"` // the tenant's day on which it was claimed
 	// Deadline is the person's own: the wave's, or later if their notice is.
 	Deadline Date              `json:"deadline"`
 	State    MessageState      `json:"state"`
 	Reason   string            `json:"reason"`
-	Details  map[string]string `json:"details"` // what an operator's message says, by name
+	Details  map[string]string `json:"details"` // what the message says, by name, as it was when it was claimed
 
 	ClaimedAt time.Time `json:"claimedAt"`
 	SendingAt time.Time `json:"sendingAt"`
@@ -141,6 +160,24 @@ type Message struct {
 	// DeliveredAt is when SES reported the delivery; notice is counted from it.
 	DeliveredAt time.Time `json:"deliveredAt"`
 	Version     int64     `json:"version"`
+}
+
+// detailRedirect is the address that a message went to instead of the person's.
+const detailRedirect = "redirect"
+
+// Redirected reports whether the message went to another address than the
+// person's, who knows nothing of it: it is no notice, and its bounce is not theirs.
+func (m Message) Redirected() bool { return m.Details[detailRedirect] != "" }
+
+// Redirect is the message, bound for another address.
+func (m Message) Redirect(to string) Message {
+	details := maps.Clone(m.Details)
+	if details == nil {
+		details = map[string]string{}
+	}
+	details[detailRedirect] = to
+	m.Details = details
+	return m
 }
 
 // Alert is the record of one sign-in of an emergency account, or of one touch

@@ -213,6 +213,30 @@ type Communication struct {
 	HelpDesk  HelpDesk `json:"helpDesk"`
 	Training  Training `json:"training"`
 	Languages []string `json:"languages"` // the first is the fallback
+	// Quiet are the hours in which nobody is written to, by their own clock.
+	Quiet QuietHours `json:"quietHours"`
+	// Done says whether who has just registered hears once that all is done.
+	Done bool `json:"done"`
+	// Redirect sends every message to a person to this address instead, marked:
+	// to try a rollout out. Empty: people get their own.
+	Redirect string `json:"redirect"`
+	// MostPerRun is how many messages one run of remind begins; 0: all that are due.
+	MostPerRun int      `json:"mostPerRun"`
+	Branding   Branding `json:"branding"`
+}
+
+// Branding is how the messages to people look and what is added to them.
+type Branding struct {
+	Colour    string      `json:"colour"` // of the bar above a message, as #rrggbb; empty: by its urgency
+	Signature string      `json:"signature"`
+	Extra     []Paragraph `json:"paragraphs"`
+}
+
+// Paragraph is added to one kind of message.
+type Paragraph struct {
+	Message  MessageKind `json:"message"`
+	Language string      `json:"language"` // empty: in every language
+	Text     string      `json:"text"`
 }
 
 // HelpDesk is whom people ask.

@@ -225,7 +225,7 @@ func (p *people) read(l letter) {
 			s.reminders++
 		}
 		due := map[habit]bool{
-			atOnce: isNotice(l.Kind), onReminder1: s.reminders >= 1, onReminder2: s.reminders >= 2, onReminder3: s.reminders >= 3,
+			atOnce: l.Kind.IsNotice(), onReminder1: s.reminders >= 1, onReminder2: s.reminders >= 2, onReminder3: s.reminders >= 3,
 		}
 		switch {
 		case due[s.habit] && s.habit == atOnce:
@@ -236,10 +236,6 @@ func (p *people) read(l letter) {
 			p.later(s, 30*time.Hour, "registers")
 		}
 	}
-}
-
-func isNotice(k rollout.MessageKind) bool {
-	return k == rollout.MessageAnnouncement || k == rollout.MessageReady
 }
 
 // later lets a person register within d.

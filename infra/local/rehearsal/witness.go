@@ -316,10 +316,10 @@ func (v *witness) mailed(l letter) {
 		if s == nil {
 			continue
 		}
-		if a, err := w.truth.Account(context.Background(), w.cfg.Tenant, s.id); err == nil && a.Capable == rollout.Yes && l.Kind == rollout.MessageReminder {
+		if a, err := w.truth.Account(context.Background(), w.cfg.Tenant, s.id); err == nil && a.Capable == rollout.Yes && (l.Kind == rollout.MessageReminder || l.Kind == rollout.MessageToday) {
 			v.violate("property 3: %s was reminded and is known to be capable", s.id)
 		}
-		if isNotice(l.Kind) && !w.mailbox.bounces[strings.ToLower(to)] && v.told[s.id].IsZero() {
+		if l.Kind.IsNotice() && !w.mailbox.bounces[strings.ToLower(to)] && v.told[s.id].IsZero() {
 			v.told[s.id] = l.At
 		}
 	}

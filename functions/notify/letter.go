@@ -49,7 +49,7 @@ func (l letter) envelope(ctx context.Context) (mail.Envelope, error) {
 	if err != nil {
 		return fail(err)
 	}
-	content, err := l.Renderer.RenderAs(l.brand(), l.language(), data)
+	content, err := l.Renderer.RenderAs(mail.BrandOf(l.cfg.Communication.Branding, l.message.Kind, l.language()), l.language(), data)
 	if err != nil {
 		return fail(err)
 	}

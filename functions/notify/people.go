@@ -90,21 +90,6 @@ func (l letter) stillStopped(ctx context.Context) (people []mail.Member, more in
 	return people, more, nil
 }
 
-// brand is how the operator wants messages to people to look.
-func (l letter) brand() mail.Brand {
-	if !l.message.Kind.ToPerson() {
-		return mail.Brand{}
-	}
-	b := l.cfg.Communication.Branding
-	brand := mail.Brand{Colour: b.Colour, Signature: mail.Line(b.Signature)}
-	for _, p := range b.Extra {
-		if p.Message == l.message.Kind && (p.Language == "" || p.Language == l.language()) {
-			brand.Extra = append(brand.Extra, mail.Line(p.Text))
-		}
-	}
-	return brand
-}
-
 // redirect turns a message to a person round to the address that tries the
 // rollout out, marked with whom it was for.
 func (l letter) redirect(content *mail.Content, to []mail.Address) ([]mail.Address, error) {

@@ -45,6 +45,7 @@ func verbs() []verb {
 		logVerifyVerb(),
 		emergencyCheckVerb(),
 		emergencyDocumentVerb(),
+		mailPreviewVerb(),
 		alertsListVerb(),
 		alertsAckVerb(),
 	}

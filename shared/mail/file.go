@@ -198,22 +198,22 @@ func read(raw []byte) (letter, error) {
 // htmlPart is the message's HTML, its pictures written into it: a browser that
 // opens it alone shows it as a mail program does.
 func htmlPart(m *netmail.Message) (string, error) {
-	p := pictured{images: map[string]string{}}
+	var p pictured
 	if err := p.collect(m.Header.Get("Content-Type"), m.Body); err != nil {
 		return "", err
 	}
 	if p.page == "" {
 		return "", errors.New("the message has no HTML part")
 	}
-	for id, data := range p.images {
-		p.page = strings.ReplaceAll(p.page, `src="cid:`+id+`"`, `src="`+data+`"`)
+	for _, i := range p.images {
+		p.page = inlined(p.page, i.id, i.kind, i.data)
 	}
 	return p.page, nil
 }
 
 type pictured struct {
 	page   string
-	images map[string]string // data URLs by Content-ID
+	images []struct{ id, kind, data string } // data in base64
 }
 
 // collect goes through the parts, at whatever depth.
@@ -243,7 +243,7 @@ func (p *pictured) collect(contentType string, body io.Reader) error {
 		case id != "":
 			var data []byte // base64, as a data URL has it, but for the line breaks
 			data, err = io.ReadAll(part)
-			p.images[id] = "data:" + kind + ";base64," + strings.Join(strings.Fields(string(data)), "")
+			p.images = append(p.images, struct{ id, kind, data string }{id, kind, strings.Join(strings.Fields(string(data)), "")})
 		}
 		if err != nil {
 			return err

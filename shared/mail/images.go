@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
@@ -82,4 +83,19 @@ func shown(page string, images []Image) []Image {
 		}
 	}
 	return all
+}
+
+// Page is the HTML with its pictures written into it: a browser that opens it
+// alone shows it as a mail program does.
+func (c Content) Page() string {
+	page := c.HTML
+	for _, i := range c.Images {
+		page = inlined(page, i.ID, i.Type, base64.StdEncoding.EncodeToString(i.Data))
+	}
+	return page
+}
+
+// inlined replaces a picture's Content-ID by its data.
+func inlined(page, id, mediaType, data string) string {
+	return strings.ReplaceAll(page, `src="cid:`+id+`"`, `src="data:`+mediaType+";base64,"+data+`"`)
 }

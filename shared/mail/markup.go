@@ -166,7 +166,7 @@ func pictures(lines []string) string {
 	for _, line := range lines {
 		part := picture.FindStringSubmatch(line)
 		h.WriteString(styles["picture"].open())
-		fmt.Fprintf(&h, `<img src="%s" alt="%s" width="132" height="132" style="display:block;border:0;margin:0 0 4px">`, part[3], html.EscapeString(part[1]))
+		fmt.Fprintf(&h, `<img src="%s" alt="%s" width="120" height="120" style="display:block;border:0;margin:0 0 4px">`, part[3], html.EscapeString(part[1]))
 		h.WriteString(rich(part[2]) + "</td>\n")
 	}
 	h.WriteString("</tr></table>\n")

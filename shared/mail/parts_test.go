@@ -3,8 +3,11 @@ package mail_test
 import (
 	"bytes"
 	"image/png"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	ics "github.com/arran4/golang-ical"
@@ -107,7 +110,7 @@ func TestNameCannotBecomeACalendarLine(t *testing.T) {
 	}
 }
 
-func TestCalendarRefuses(t *testing.T) {
+func TestInvitationRefuses(t *testing.T) {
 	for name, change := range map[string]func(*mail.Invitation){
 		"no id":        func(i *mail.Invitation) { i.UID = "" },
 		"no beginning": func(i *mail.Invitation) { i.Start = time.Time{} },
@@ -117,6 +120,100 @@ func TestCalendarRefuses(t *testing.T) {
 		i := appointment()
 		change(&i)
 		if _, err := mail.Calendar(i, i.Start); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// Pictures beside each other fit a narrow phone, whose card leaves 282 pixels.
+func TestPicturesFitAPhone(t *testing.T) {
+	r := newRenderer(t)
+	found := 0
+	for _, s := range samples() {
+		content, err := r.Render(s.lang, s.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wide := 0
+		for _, w := range regexp.MustCompile(`<img [^>]*width="(\d+)"`).FindAllStringSubmatch(content.HTML, -1) {
+			n, err := strconv.Atoi(w[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			wide += n + 14
+			found++
+		}
+		if wide > 282 {
+			t.Errorf("%s: pictures are %d pixels wide", s.name, wide)
+		}
+	}
+	if found == 0 {
+		t.Error("no picture was found")
+	}
+}
+
+// Every picture says in words what it is, in the language of the message.
+func TestPicturesHaveWords(t *testing.T) {
+	r := newRenderer(t)
+	words := map[string]string{}
+	for _, s := range samples() {
+		content, err := r.Render(s.lang, s.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, alt := range regexp.MustCompile(`<img [^>]*alt="([^"]*)"`).FindAllStringSubmatch(content.HTML, -1) {
+			if alt[1] == "" {
+				t.Errorf("%s: a picture without words", s.name)
+			}
+			if other, taken := words[alt[1]]; taken && other != s.lang {
+				t.Errorf("%s: %q stands in %s too", s.name, alt[1], other)
+			}
+			words[alt[1]] = s.lang
+		}
+	}
+	if len(words) != 2*len(mail.Languages()) {
+		t.Errorf("%d texts of pictures, want two in each language: %v", len(words), words)
+	}
+}
+
+// TestOwnTemplates: an operator's folder takes the place of single files, brings
+// a logo, and is tried as a whole before anything is sent.
+func TestOwnTemplates(t *testing.T) {
+	picture, err := newRenderer(t).Render("en", mail.Samples()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	logo := picture.Images[0].Data
+	r, err := mail.NewRendererWith(fstest.MapFS{
+		"done.en.md": {Data: []byte("Subject: Well done\n\n# Well done, {{.Name}}")},
+		"logo.png":   {Data: logo},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := mail.Done{Person: mail.SampleSubject().Person}
+	own, err := r.Render("en", done)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own.Subject != "Well done" || len(own.Images) != 1 || !bytes.Equal(own.Images[0].Data, logo) || !strings.Contains(own.HTML, `alt="Contoso"`) {
+		t.Errorf("subject %q, %d pictures", own.Subject, len(own.Images))
+	}
+	german, err := r.Render("de", done)
+	if err != nil || !strings.Contains(german.Text, "Vielen Dank") {
+		t.Errorf("the German words are gone (%v)", err)
+	}
+	operators, err := r.Render("en", mail.Switched{At: time.Unix(1.8e9, 0)})
+	if err != nil || len(operators.Images) != 0 {
+		t.Errorf("the operator's message has %d pictures (%v)", len(operators.Images), err)
+	}
+	for name, files := range map[string]fstest.MapFS{
+		"a name that takes no place":  {"doone.en.md": {Data: []byte("Subject: x\n\n# x")}},
+		"a field that is not there":   {"done.en.md": {Data: []byte("Subject: x\n\n# {{.Nmae}}")}},
+		"a logo that is no picture":   {"logo.png": {Data: []byte("GIF89a")}},
+		"a logo that nobody can bear": {"logo.png": {Data: append(bytes.Clone(logo), make([]byte, 100<<10)...)}},
+	} {
+		if _, err := mail.NewRendererWith(files); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

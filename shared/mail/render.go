@@ -92,7 +92,11 @@ func Load(files fs.FS) (*Renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail templates: %w", err)
 	}
-	r := &Renderer{messages: map[message]templates{}, images: images}
+	own, err := logo(files)
+	if err != nil {
+		return nil, err
+	}
+	r := &Renderer{messages: map[message]templates{}, images: append(images, own...)}
 	names, err := fs.Glob(files, "*.md")
 	if err != nil {
 		return nil, fmt.Errorf("mail templates: %w", err)
@@ -175,6 +179,20 @@ type Brand struct {
 	Colour    string // of the bar above a message, #rrggbb; empty: by its urgency
 	Extra     []Line // paragraphs below the message's own
 	Signature Line
+}
+
+// BrandOf is what rollout.yaml asks for, for one kind of message in one language.
+func BrandOf(b rollout.Branding, kind rollout.MessageKind, lang string) Brand {
+	if !kind.ToPerson() {
+		return Brand{}
+	}
+	brand := Brand{Colour: b.Colour, Signature: Line(b.Signature)}
+	for _, p := range b.Extra {
+		if p.Message == kind && (p.Language == "" || p.Language == lang) {
+			brand.Extra = append(brand.Extra, Line(p.Text))
+		}
+	}
+	return brand
 }
 
 // Render is [Renderer.RenderAs] in the plain look.

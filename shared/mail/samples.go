@@ -11,19 +11,7 @@ import (
 // are made of them, and so is a preview.
 func Samples() []Data {
 	london := time.FixedZone("GMT", 0)
-	person := Person{
-		Name:         "Megan Bowen",
-		Account:      "megan.bowen@contoso.com",
-		Organization: "Contoso",
-		HelpDesk: rollout.HelpDesk{
-			Name: "IT Help Desk", Email: "help@contoso.com",
-			Phone: "+44 20 7946 0123", Hours: "Mon–Fri 8:00–18:00",
-		},
-	}
 	deadline := rollout.Date{Year: 2027, Month: time.January, Day: 12}
-	reminder := func(window int) Reminder {
-		return Reminder{Person: person, Today: deadline.AddDays(-window), Deadline: deadline, Window: window, Windows: []int{7, 3, 1}}
-	}
 	notice := Notice{Organization: "Contoso", Tenant: "contoso.onmicrosoft.com", Zone: london}
 	signIn := SecurityAlert{
 		Notice: notice, ID: "signin-66ea54eb-6301-4ee5-be62-ff5a759b0100",
@@ -57,30 +45,8 @@ func Samples() []Data {
 		again.Repeat.Open = append(again.Repeat.Open, open)
 	}
 
-	training := Training{
-		Title: "The second sign-in step, together", Start: time.Date(2026, 12, 8, 10, 0, 0, 0, london), Zone: london, Minutes: 30,
-		Join: "https://meet.contoso.com/second-step", Recording: "https://video.contoso.com/second-step",
-	}
-	recordingOnly := training
-	recordingOnly.Join = ""
-	phoneEnds := rollout.PhoneEnds()
-	team := []Member{{"Adele Vance", "adele.vance@contoso.com"}, {"Nestor Wilke", "nestor.wilke@contoso.com"}}
-
-	return []Data{
-		Announcement{Person: person, Deadline: deadline, From: "it@contoso.com", Training: &training},
-		Ready{Person: person, Deadline: deadline},
-		Ready{Person: person, Deadline: deadline, PhoneEnds: phoneEnds},
-		Session{Person: person, Training: training, Deadline: deadline},
-		Session{Person: person, Training: recordingOnly, Deadline: deadline, Sequence: 1},
-		Session{Person: person, Training: training, Deadline: deadline, Sequence: 2, Cancelled: true},
-		reminder(7), reminder(3), reminder(1),
-		Today{Person: person, Deadline: deadline},
-		Holdout{Person: person, Since: deadline},
-		Team{Name: person.Name, Organization: person.Organization, HelpDesk: person.HelpDesk, People: team, More: 3},
-		Team{Name: person.Name, Organization: person.Organization, HelpDesk: person.HelpDesk, People: team[:1]},
-		Colleague{Person: person, Deadline: deadline.AddDays(28), From: "it@contoso.com", Training: &training},
-		Better{Person: person, Today: phoneEnds.AddDays(-14), Ends: phoneEnds},
-		Done{person},
+	team := sampleTeam()
+	return append(PersonSamples(SampleSubject()), []Data{
 		Hold{
 			Notice: notice, Wave: "everyone", Deadline: deadline,
 			Gates: []Gate{
@@ -161,7 +127,7 @@ func Samples() []Data {
 			Counts: []Count{{"announcements", 127}, {"reminders", 143}, {"people locked out and helped", 3}, {"days on hold", 1}},
 		},
 		signIn, failed, drill, changed, fired, update, call, again,
-	}
+	}...)
 }
 
 func sampleDrill(notice Notice, cause rollout.DrillCause, stage DrillStage, why Line) Drill {

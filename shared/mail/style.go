@@ -46,7 +46,7 @@ var styles = map[string]style{
 	"hr":       {"hr", "", "border:0;border-top:1px solid #d0d7de;margin:26px 0 16px"},
 	"a":        {"a", "", "color:#0b57a4;text-decoration:underline"},
 	"pictures": {"table", ` role="presentation" cellpadding="0" cellspacing="0" border="0"`, "margin:0 0 14px"},
-	"picture":  {"td", ` align="left" valign="top" class="faint"`, font + faint + "font-size:14px;line-height:20px;padding:0 16px 0 0"},
+	"picture":  {"td", ` align="left" valign="top" class="faint"`, font + faint + "font-size:14px;line-height:20px;padding:0 14px 0 0"},
 	"strong":   {"strong", "", "font-weight:600"},
 }
 

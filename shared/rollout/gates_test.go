@@ -236,6 +236,9 @@ var gateCases = []struct {
 	}, false, "m18"},
 	{"notice-given", "sent but not delivered", func(_ *testing.T, s *scene) { s.known.Messages[0].State = rollout.MessageSent }, false, "m18"},
 	{"notice-given", "bounced after it was delivered", func(_ *testing.T, s *scene) { s.known.Messages[0].State = rollout.MessageBounced }, false, "m18"},
+	{"notice-given", "the notice went to a test address", func(_ *testing.T, s *scene) {
+		s.known.Messages[0] = s.known.Messages[0].Redirect("test@contoso.com")
+	}, false, "m18"},
 	{"notice-given", "a reminder is no notice", func(_ *testing.T, s *scene) { s.known.Messages[0].Kind = rollout.MessageReminder }, false, "m18"},
 	{"notice-given", "told of a later day than this", func(t *testing.T, s *scene) { s.known.Messages[0].Deadline = day(t, "2027-01-13") }, false, "m18"},
 	{"notice-given", "accepted by name", func(_ *testing.T, s *scene) {

@@ -46,8 +46,8 @@ type holdout struct {
 
 // toManagers tells each manager of those of theirs who are stopped: one message
 // for all of them, on the third day of the first, then once a week. It is that
-// manager's message of the day, and waits if they are due one of their own.
-func (d *desk) toManagers(due []Send) []Send {
+// manager's message of the day, and waits if their mailbox is due another.
+func (d *desk) toManagers() []Send {
 	teams := map[string][]string{}
 	for _, h := range d.holdouts {
 		if h.days >= ManagerAfter && h.Manager != "" && h.Manager != h.ID {
@@ -57,15 +57,11 @@ func (d *desk) toManagers(due []Send) []Send {
 	if len(teams) == 0 {
 		return nil
 	}
-	busy := map[string]bool{}
-	for _, send := range due {
-		busy[send.Message.Account] = true
-	}
 	var digests []Send
 	for _, manager := range d.people {
 		team := teams[manager.ID]
 		count, last := countOf(d.sent[manager.ID], MessageTeam)
-		if len(team) == 0 || busy[manager.ID] || !d.reachable(manager) || count > 0 && last.DaysUntil(d.day) < HoldoutEvery {
+		if len(team) == 0 || !d.reachable(manager) || count > 0 && last.DaysUntil(d.day) < HoldoutEvery {
 			continue
 		}
 		digests = append(digests, Send{

@@ -238,3 +238,25 @@ func TestMayWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryCountryHasAClock: each country of the table names a zone that there is.
+func TestEveryCountryHasAClock(t *testing.T) {
+	now := at(t, "UTC", "2027-01-05 12:00")
+	for country, zone := range rollout.CountryZones() {
+		loc, err := time.LoadLocation(zone)
+		if err != nil || len(country) != 2 {
+			t.Errorf("%q: %q: %v", country, zone, err)
+			continue
+		}
+		hour := now.In(loc).Hour()
+		want := hour >= 8 && hour < 18
+		if got := rollout.MayWrite(rollout.Config{TimeZone: "UTC"}, rollout.Account{Country: country}, now); got != want {
+			t.Errorf("%s at %d o'clock: %t, want %t", country, hour, got, want)
+		}
+	}
+	for _, wide := range []string{"US", "CA", "AU", "BR", "RU", "MX"} {
+		if zone := rollout.CountryZones()[wide]; zone != "" {
+			t.Errorf("%s has one zone, %s: it has many", wide, zone)
+		}
+	}
+}

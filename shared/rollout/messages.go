@@ -23,7 +23,7 @@ func PlanMessages(cfg Config, seen Seen, known Known, now time.Time) []Action {
 	}
 	d := newDesk(cfg, seen, known, now)
 	due := d.toPeople()
-	due = append(due, d.toManagers(due)...)
+	due = append(due, d.toManagers()...) // after their own, which come first
 	return append(d.firstOfEachMailbox(due), d.toOperator()...)
 }
 

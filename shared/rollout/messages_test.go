@@ -113,6 +113,15 @@ func TestDue(t *testing.T) {
 		{"the announcement bounced, and the mailbox works again", both(on("2026-12-30"), noticeIs(rollout.MessageBounced)), "announcement-2"},
 		{"the announcement is in doubt", both(on("2026-12-30"), noticeIs(rollout.MessageSending)), ""},
 
+		{"the announcement went to a test address", both(on("2026-12-30"), func(_ *testing.T, s *scene) {
+			s.known.Messages[0] = s.known.Messages[0].Redirect("test@contoso.com")
+		}), "announcement-2"},
+		{"confirmed already, when they were in another wave", both(on("2026-12-30"), can(rollout.Yes), func(t *testing.T, s *scene) {
+			s.cfg.Communication.Done = true
+			s.known.Messages = append(s.known.Messages, rollout.Message{ID: "done.administrators.m18", Kind: rollout.MessageDone, Account: "m18", Day: day(t, "2026-12-10")})
+		}), ""},
+		{"to be confirmed", both(on("2026-12-30"), can(rollout.Yes), func(_ *testing.T, s *scene) { s.cfg.Communication.Done = true }), "done"},
+
 		{"stopped", both(on("2027-01-13"), stands(rollout.WaveEnforced)), "holdout-1"},
 		{"stopped, and told late", both(on("2027-01-19"), stands(rollout.WaveEnforced), holdout(1, "2027-01-18")), ""},
 		{"stopped for a week more", both(on("2027-01-20"), stands(rollout.WaveEnforced), holdout(1, "2027-01-13")), "holdout-2"},
@@ -170,6 +179,29 @@ func TestStillDue(t *testing.T) {
 			m.Kind, a.Capable = rollout.MessageReady, rollout.Yes
 		}, ""},
 		{"ready, and no longer", func(_ *rollout.Config, m *rollout.Message, _ *rollout.Account) { m.Kind = rollout.MessageReady }, "capable no longer"},
+		{"today, and it is", func(_ *rollout.Config, m *rollout.Message, _ *rollout.Account) {
+			m.Kind, m.Deadline = rollout.MessageToday, m.Day
+		}, ""},
+		{"today, a day late", func(_ *rollout.Config, m *rollout.Message, _ *rollout.Account) {
+			m.Kind, m.Deadline = rollout.MessageToday, m.Day.AddDays(-1)
+		}, "the day is over"},
+		{"a better method, and so it is", func(_ *rollout.Config, m *rollout.Message, a *rollout.Account) {
+			m.Kind, a.Capable, a.Strength = rollout.MessageBetter, rollout.Yes, rollout.StrengthWeak
+		}, ""},
+		{"a better method, and they have one", func(_ *rollout.Config, m *rollout.Message, a *rollout.Account) {
+			m.Kind, a.Capable, a.Strength = rollout.MessageBetter, rollout.Yes, rollout.StrengthStrong
+		}, "no longer all they have"},
+		{"a better method, and they have none", func(_ *rollout.Config, m *rollout.Message, a *rollout.Account) {
+			m.Kind, a.Strength = rollout.MessageBetter, rollout.StrengthWeak
+		}, "no longer all they have"},
+		{"done, and no longer", func(_ *rollout.Config, m *rollout.Message, _ *rollout.Account) { m.Kind = rollout.MessageDone }, "capable no longer"},
+		{"a manager's, who is in no wave", func(cfg *rollout.Config, m *rollout.Message, a *rollout.Account) {
+			m.Kind, m.Wave, a.Capable = rollout.MessageTeam, "", rollout.Yes
+			cfg.Exemptions = []rollout.Exemption{{Account: "m18", Expires: m.Day}}
+		}, ""},
+		{"a manager's, who has left", func(_ *rollout.Config, m *rollout.Message, a *rollout.Account) {
+			m.Kind, m.Wave, a.Enabled = rollout.MessageTeam, "", false
+		}, "the account is now"},
 		{"the operator's is always", func(cfg *rollout.Config, m *rollout.Message, a *rollout.Account) {
 			m.Kind, m.Wave, a.Mail, cfg.Paused = rollout.MessageAlert, "", "", true
 		}, ""},

@@ -202,6 +202,18 @@ func TestEachEvent(t *testing.T) {
 	}
 }
 
+// A message that went to a test address says nothing of the person's own.
+func TestBounceOfATestAddressMarksNobody(t *testing.T) {
+	w := newWorld(t, rollout.MessageAnnouncement, rollout.MessageSending)
+	if err := w.store.PutMessage(context.Background(), contoso, w.message(t).Redirect("test@contoso.example")); err != nil {
+		t.Fatal(err)
+	}
+	w.handle(t, bounce("Permanent", "General"))
+	if m := w.message(t); m.State != rollout.MessageBounced || len(w.unreachable(t)) != 0 {
+		t.Errorf("state %s, unreachable %v; want it bounced and nobody marked", m.State, w.unreachable(t))
+	}
+}
+
 func TestDeliveryKeepsItsTimes(t *testing.T) {
 	w := newWorld(t, rollout.MessageAnnouncement, rollout.MessageSending)
 	w.handle(t, delivery())

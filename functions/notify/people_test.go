@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport/functions/notify"
+	"sallyport/shared/mail"
 	"sallyport/shared/outbox"
 	"sallyport/shared/rollout"
 )
@@ -267,6 +268,20 @@ func TestRedirect(t *testing.T) {
 	w.deliver(t, "s")
 	if to := w.post.taken[0].To[0]; to != "security@contoso.com" {
 		t.Errorf("the operator's message went to %s", to)
+	}
+}
+
+// What a test address refuses says nothing of the person's own.
+func TestRefusedTestAddressMarksNobody(t *testing.T) {
+	w := newWorld(t)
+	cfg := config()
+	cfg.Communication.Redirect = "test@contoso.com"
+	w.configure(t, cfg)
+	w.post.err = mail.ErrRejected
+	w.claim(t, announcement())
+	w.deliver(t, announcement().ID)
+	if m := w.message(t, announcement().ID); m.State != rollout.MessageBounced || len(w.unreachable(t)) != 0 {
+		t.Errorf("state %s, unreachable %v; want it bounced and nobody marked", m.State, w.unreachable(t))
 	}
 }
 

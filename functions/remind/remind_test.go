@@ -91,3 +91,28 @@ func TestNoAuditNoMail(t *testing.T) {
 		t.Errorf("queued %v before the first audit", q.items)
 	}
 }
+
+// A run begins no more than rollout.yaml allows, and the next one goes on.
+func TestMostPerRun(t *testing.T) {
+	table, q := announced(t, true), &queue{}
+	cfg, err := table.Config(context.Background(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Communication.MostPerRun = 2
+	if err := table.PutConfig(context.Background(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	r := remind.Remind{Table: table, Outbox: outbox.Outbox{Table: table, Queue: q}}
+	for _, want := range [][]string{
+		{"announcement.everyone.a", "ready.everyone.b"},
+		{"announcement.everyone.a", "ready.everyone.b", "announcement.everyone.c"},
+	} {
+		if err := r.Run(context.Background(), tenant, morning, &job.Summary{}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, q.items); diff != "" {
+			t.Errorf("queued (-want +got):\n%s", diff)
+		}
+	}
+}

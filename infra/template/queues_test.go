@@ -87,7 +87,7 @@ func (s stack) schedules(t *testing.T) {
 	// As the rehearsal has it (infra/local/rehearsal/world.go): what was rehearsed is
 	// what runs.
 	for function, want := range map[string][]string{
-		"Audit": {"cron(0 2 * * ? *)", "rate(5 minutes)"}, "Remind": {"cron(0 9-16 ? * MON-FRI *)"}, "Enforce": {"cron(10 * * * ? *)", "rate(5 minutes)"},
+		"Audit": {"cron(0 2 * * ? *)", "rate(5 minutes)"}, "Remind": {"cron(0 1,5,21 ? * SUN-FRI *)", "cron(0 9-16 ? * MON-FRI *)"}, "Enforce": {"cron(10 * * * ? *)", "rate(5 minutes)"},
 		"Monitor": {"cron(0 * * * ? *)"}, "Subscriptions": {"cron(0 4 * * ? *)"}, "Breakglass": {"rate(5 minutes)"},
 	} {
 		slices.Sort(scheduled[function])

@@ -60,6 +60,10 @@ func Compose(h Header, c Content) ([]byte, error) {
 	// RFC 3834, and its like for Exchange: no answering machine answers.
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
 	m.SetGenHeader(gomail.HeaderXAutoResponseSuppress, "All")
+	if c.Kind.ToPerson() {
+		// RFC 2919: one rule of a mail program sorts all of them.
+		m.SetGenHeader("List-Id", "<rollout.sallyport."+h.From.domain()+">")
+	}
 	if c.Kind == rollout.MessageAlert {
 		m.SetImportance(gomail.ImportanceHigh)
 	}

@@ -95,6 +95,7 @@ func TestCompose(t *testing.T) {
 		"Date":                     "Tue, 29 Dec 2026 12:00:00 +0000",
 		"Message-ID":               "<reminder-7.everyone.5c1a@sallyport.contoso.com>",
 		"References":               "<thread.person.5c1a@sallyport.contoso.com>",
+		"List-Id":                  "<rollout.sallyport.contoso.com>",
 		"Auto-Submitted":           "auto-generated",
 		"X-Auto-Response-Suppress": "All",
 		"Content-Language":         "de",

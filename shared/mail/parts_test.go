@@ -3,7 +3,9 @@ package mail_test
 import (
 	"bytes"
 	"image/png"
+	"mime"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	ics "github.com/arran4/golang-ical"
+	"github.com/jhillyerd/enmime/v2"
 	qr "github.com/piglig/go-qr"
 
 	"sallyport/shared/mail"
@@ -215,6 +218,65 @@ func TestOwnTemplates(t *testing.T) {
 	} {
 		if _, err := mail.NewRendererWith(files); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestComposeWithPictures: a mail program finds the pictures by the ids that the
+// HTML names, and the same inputs give the same bytes at every depth.
+func TestComposeWithPictures(t *testing.T) {
+	content, err := newRenderer(t).Render("ja", mail.Samples()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := compose(t, header(t), content)
+	if again := compose(t, header(t), content); !bytes.Equal(raw, again) {
+		t.Error("the same message gave other bytes")
+	}
+	e := parse(t, raw)
+	if len(e.Inlines) != 2 {
+		t.Fatalf("%d pictures, want 2", len(e.Inlines))
+	}
+	for _, part := range e.Inlines {
+		if !strings.Contains(e.HTML, `src="cid:`+part.ContentID+`"`) || part.ContentType != "image/png" {
+			t.Errorf("part %s of type %s is shown nowhere", part.ContentID, part.ContentType)
+		}
+	}
+	if unixLines(e.HTML) != content.HTML || len(e.Errors) != 0 {
+		t.Errorf("the HTML did not come through: %v", e.Errors)
+	}
+}
+
+// TestComposeWithInvitation: the appointment is an alternative of its own, with
+// the method that calendars ask for, and a file beside it.
+func TestComposeWithInvitation(t *testing.T) {
+	for method, cancelled := range map[string]bool{"REQUEST": false, "CANCEL": true} {
+		content, err := newRenderer(t).Render("en", mail.Session{
+			Person: mail.SampleSubject().Person, Training: mail.SampleSubject().Training, Deadline: mail.SampleSubject().Deadline, Cancelled: cancelled,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := appointment()
+		i.Cancelled = cancelled
+		content.Invitation = &i
+		e := parse(t, compose(t, header(t), content))
+		var found []string
+		e.Root.DepthMatchAll(func(p *enmime.Part) bool {
+			if p.ContentType == "text/calendar" {
+				_, parameters, err := mime.ParseMediaType(p.Header.Get("Content-Type"))
+				if err != nil {
+					t.Error(err)
+				}
+				found = append(found, p.Parent.ContentType+" "+parameters["method"])
+			}
+			return false
+		})
+		if want := []string{"multipart/alternative " + method, "multipart/mixed "}; !slices.Equal(found, want) {
+			t.Errorf("calendar parts %q, want %q", found, want)
+		}
+		if len(e.Attachments) != 1 || e.Attachments[0].FileName != "training.ics" || !bytes.Contains(e.Attachments[0].Content, []byte("METHOD:"+method)) {
+			t.Errorf("attachments %v", e.Attachments)
 		}
 	}
 }

@@ -59,6 +59,9 @@ func (t *Tenant) createGroup(c *call) answer {
 			return problem(http.StatusBadRequest, "Request_BadRequest", "A value is required for property '"+k+"' of resource 'Group'.")
 		}
 	}
+	if a := t.mayMakeAssignable(c, body); a.status != 0 {
+		return a
+	}
 	bound, a := t.bound(body)
 	if a.status != 0 {
 		return a

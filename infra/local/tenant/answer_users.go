@@ -29,7 +29,7 @@ var userProperties = append(slices.Clone(standardUser),
 var userFilters = map[string]string{
 	"id": "eq in", "userPrincipalName": "eq startswith in", "mail": "eq startswith in", "displayName": "eq startswith", "accountEnabled": "eq",
 	"userType": "eq", "createdDateTime": "eq ge le gt lt", "onPremisesSyncEnabled": "eq", "department": "eq startswith", "usageLocation": "eq",
-	"creationType": "eq", "signInActivity/lastSignInDateTime": "ge le gt lt eq", "signInActivity/lastSuccessfulSignInDateTime": "ge le gt lt eq",
+	"creationType": "eq", "mailNickname": "eq", "signInActivity/lastSignInDateTime": "ge le gt lt eq", "signInActivity/lastSuccessfulSignInDateTime": "ge le gt lt eq",
 }
 
 // asksActivity reports whether signInActivity is wanted, and refuses it where

@@ -194,11 +194,16 @@ func (t *Tenant) closure(group string) map[string]bool {
 func (t *Tenant) AssignRole(principal, role, scope string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return text(t.assign(principal, role, scope), "id")
+}
+
+func (t *Tenant) assign(principal, role, scope string) Object {
 	t.refreshAll()
 	id := t.newID("roleAssignment")
-	t.assignments.put(id, Object{"id": id, "principalId": principal, "roleDefinitionId": role, "directoryScopeId": scope})
+	o := Object{"id": id, "principalId": principal, "roleDefinitionId": role, "directoryScopeId": scope}
+	t.assignments.put(id, o)
 	t.record("Add member to role", "RoleManagement", target("User", Object{"id": principal}, map[string][2]any{"Role.TemplateId": {nil, quoted(role)}}))
-	return id
+	return o
 }
 
 // MakeEligible lets a user or a group activate a role through Privileged

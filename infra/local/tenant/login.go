@@ -15,11 +15,12 @@ const (
 )
 
 // Login answers like https://login.microsoftonline.com for this one tenant:
-// where its end points are, and tokens for client assertions. azidentity talks
-// only https to it: see [ServeTLS].
+// where its end points are, tokens for client assertions, and device code
+// sign-ins. azidentity talks only https to it: see [ServeTLS].
 func (t *Tenant) Login() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", t.discover)
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/devicecode", t.offerCode)
 	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", t.issue)
 	return mux
 }
@@ -40,7 +41,7 @@ func (t *Tenant) isHere(name string) bool {
 }
 
 func (t *Tenant) discover(w http.ResponseWriter, r *http.Request) {
-	if !t.isHere(r.PathValue("tenant")) {
+	if !t.isHere(r.PathValue("tenant")) && !anyOrganisation(r.PathValue("tenant")) {
 		write(w, t.refuseLogin(http.StatusBadRequest, "invalid_tenant", 90002, "Tenant '"+r.PathValue("tenant")+"' not found."))
 		return
 	}
@@ -60,6 +61,8 @@ func (t *Tenant) issue(w http.ResponseWriter, r *http.Request) {
 	}
 	form := r.PostForm
 	switch {
+	case form.Get("grant_type") == deviceGrant || form.Get("grant_type") == "refresh_token":
+		write(w, t.admitPerson(r.PathValue("tenant"), form))
 	case !t.isHere(r.PathValue("tenant")):
 		write(w, t.refuseLogin(http.StatusBadRequest, "invalid_request", 90002, "Tenant not found."))
 	case form.Get("grant_type") != "client_credentials":

@@ -20,6 +20,8 @@ type person struct {
 	perUser string   // per-user MFA: disabled, enabled, enforced
 	manager string   // id of whom the account reports to; empty: nobody
 
+	password string // as last set through Graph; empty: another way
+
 	// given is the report row that a loaded folder brought. It holds, in the
 	// listing and as the truth, until the person's methods change.
 	given Object

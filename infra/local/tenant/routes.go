@@ -40,6 +40,7 @@ func one(names ...string) []string { return names }
 func routes() []route {
 	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	readUsers := one("User.Read.All", "User.ReadBasic.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+	writeUsers := one("User.ReadWrite.All", "Directory.ReadWrite.All")
 	readGroups := one("Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All")
 	readMembers := append(one("GroupMember.ReadBasic.All"), readGroups...)
 	writeMembers := one("GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All")
@@ -56,6 +57,8 @@ func routes() []route {
 		{method: get, pattern: "subscribedSkus", needs: needs(one("LicenseAssignment.Read.All", "Organization.Read.All", "Directory.Read.All")), cost: 3, do: (*Tenant).getSKUs},
 
 		{method: get, pattern: "users", needs: needs(readUsers), cost: 2, do: (*Tenant).listUsers},
+		{method: post, pattern: "users", needs: needs(writeUsers), do: (*Tenant).createUser},
+		{method: patch, pattern: "users/{user}", needs: needs(writeUsers), do: (*Tenant).patchUser},
 		{method: get, pattern: "users/{user}", needs: needs(readUsers), do: (*Tenant).getUser},
 		{method: get, pattern: "users/{user}/authentication/methods", needs: needs(readMethods), family: reports, do: (*Tenant).listMethods},
 		{method: post, pattern: "users/{user}/authentication/temporaryAccessPassMethods", needs: needs(one("UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All")), family: reports, do: (*Tenant).createPass},
@@ -69,6 +72,7 @@ func routes() []route {
 		{method: get, pattern: "reports/authenticationMethods/userRegistrationDetails/{user}", needs: needs(readAudit), family: reports, do: (*Tenant).getRegistration},
 
 		{method: get, pattern: "roleManagement/directory/roleAssignments", needs: needs(readRoles), do: (*Tenant).listAssignments},
+		{method: post, pattern: "roleManagement/directory/roleAssignments", needs: needs(one("RoleManagement.ReadWrite.Directory")), do: (*Tenant).createAssignment},
 		{method: get, pattern: "roleManagement/directory/roleDefinitions", needs: needs(readRoles), do: (*Tenant).listDefinitions},
 		{method: get, pattern: "roleManagement/directory/roleEligibilityScheduleInstances", needs: needs(readEligible), do: (*Tenant).listEligibility},
 

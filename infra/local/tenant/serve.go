@@ -27,7 +27,8 @@ type call struct {
 	base    string // scheme and host, for links
 	inner   bool   // out of a $batch
 	app     string
-	roles   []string
+	roles   []string // what the token allows: application permissions or scopes
+	person  string   // who signed in; empty: an application on its own
 }
 
 // answer is what Graph says. status 0 means that nothing was said yet.
@@ -209,7 +210,7 @@ func (t *Tenant) admit(c *call) (route, answer) {
 	if a := t.throttle(c, r); a.status != 0 {
 		return r, a
 	}
-	if !c.may(r.needs...) {
+	if !c.may(r.needs...) || !t.personMay(c) {
 		return r, r.denied(c)
 	}
 	return r, answer{}

@@ -111,6 +111,7 @@ type Tenant struct {
 
 	routes  []route
 	apps    map[string]*App
+	atCode  string            // who completes the device code sign-ins; empty: nobody
 	tokens  map[string]Object // claims by token; nil: unreadable
 	journal []Request
 	limits  map[string]*window

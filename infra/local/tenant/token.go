@@ -59,10 +59,15 @@ func (t *Tenant) token(appID string) (string, time.Time, error) {
 		"appid": app.ID, "oid": makeID(t.seed, "servicePrincipal "+app.ID, 1), "roles": anyList(app.Roles), "ver": "1.0",
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": expires.Unix(),
 	}
+	return t.sign(claims), expires, nil
+}
+
+// sign makes a token of claims.
+func (t *Tenant) sign(claims Object) string {
 	signed := encodePart(Object{"typ": "JWT", "alg": "HS256"}) + "." + encodePart(claims)
 	mac := hmac.New(sha256.New, []byte(fmt.Sprint("tenant ", t.seed)))
 	mac.Write([]byte(signed))
-	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), expires, nil
+	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 func encodePart(o Object) string { return base64.RawURLEncoding.EncodeToString(marshal(o)) }
@@ -104,5 +109,8 @@ func (t *Tenant) authenticate(c *call) answer {
 		return problem(http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.")
 	}
 	c.app, c.roles = text(claims, "appid"), list(claims, "roles")
+	if scopes := text(claims, "scp"); scopes != "" {
+		c.person, c.roles = text(claims, "oid"), strings.Fields(scopes)
+	}
 	return answer{}
 }

@@ -96,8 +96,8 @@ func TestEmergencyCheckUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		"no second word":     {nil, "emergency what? expected check or document"},
-		"another one":        {[]string{"chek"}, "emergency what? expected check or document"},
+		"no second word":     {nil, "emergency what? expected check or create or document"},
+		"another one":        {[]string{"chek"}, "emergency what? expected check or create or document"},
 		"nobody to check":    {[]string{"check", "--tenant", folder}, "nothing says which accounts"},
 		"a name is no id":    {[]string{"check", "--tenant", folder, "--account", "north@fabrikam.onmicrosoft.com"}, "expected an object id"},
 		"an operand":         {[]string{"check", "--account", northGate, folder}, "unexpected"},

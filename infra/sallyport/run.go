@@ -44,6 +44,7 @@ func verbs() []verb {
 		logVerb(),
 		logVerifyVerb(),
 		emergencyCheckVerb(),
+		emergencyCreateVerb(),
 		emergencyDocumentVerb(),
 		mailPreviewVerb(),
 		alertsListVerb(),

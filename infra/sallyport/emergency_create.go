@@ -31,12 +31,12 @@ import (
 type outside struct {
 	clock     job.Clock
 	random    io.Reader
-	terminal  func(io.Writer) bool
+	seen      func(io.Writer) bool
 	transport http.RoundTripper // for sign-in and Graph; nil: the usual ones
 }
 
 func emergencyCreateVerb() verb {
-	return createVerb(outside{clock: job.Wall{}, random: rand.Reader, terminal: isTerminal})
+	return createVerb(outside{clock: job.Wall{}, random: rand.Reader, seen: seenAtOnce})
 }
 
 func createVerb(world outside) verb {
@@ -119,7 +119,7 @@ func (c *emergencyCreate) run(ctx context.Context, s session) error {
 			return err
 		}
 		err := room.Make(ctx, &state, func(cards []setup.Sealed) error { return c.hand(s, state, cards) }, func(done string) { fmt.Fprintln(s.stderr, "Done: "+done+".") })
-		if void := (*setup.VoidError)(nil); errors.As(err, &void) && void.Good == 0 && c.cards != "" {
+		if void := (*setup.VoidError)(nil); errors.As(err, &void) && void.Good == 0 && void.Unsure == 0 && c.cards != "" {
 			err = errors.Join(err, os.Remove(c.cards))
 		}
 		if err != nil {
@@ -145,7 +145,7 @@ func (c *emergencyCreate) check(s session) error {
 		return checkCards(c.cards)
 	case s.json:
 		return usageError{"--json never carries a password: add --cards FILE, where they go"}
-	case !c.world.terminal(s.stdout):
+	case !c.world.seen(s.stdout):
 		return usageError{"the passwords are shown once, and this is no terminal: they would be lost, or end in a log. Add --cards FILE, or run it in a terminal"}
 	}
 	return nil
@@ -325,17 +325,13 @@ func advised(err error) error {
 	return err
 }
 
-// isTerminal reports whether somebody sees what is written there, at once and on a
-// screen.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
+// seenAtOnce reports whether what is written there gets to a person's eyes, at once.
+func seenAtOnce(w io.Writer) bool {
+	if !isTerminal(w) {
 		return false
 	}
+	file, _ := w.(*os.File)
 	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull) // a device too, and nobody sees what goes there
-	return err == nil && !os.SameFile(info, null)
+	null, nullErr := os.Stat(os.DevNull) // a device as a terminal is, and nobody sees what goes there
+	return err == nil && nullErr == nil && !os.SameFile(info, null)
 }

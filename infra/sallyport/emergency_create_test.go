@@ -71,7 +71,7 @@ func newScene(t *testing.T) *scene {
 		}
 		firm.AddPolicy(o)
 	}
-	s.world = outside{clock: clock, random: rand.NewChaCha8([32]byte{1}), terminal: func(io.Writer) bool { return true }, transport: firm.Transport()}
+	s.world = outside{clock: clock, random: rand.NewChaCha8([32]byte{1}), seen: func(io.Writer) bool { return true }, transport: firm.Transport()}
 	s.signedIn(boss)
 	return s
 }
@@ -280,7 +280,7 @@ func TestEmergencyCreate(t *testing.T) {
 
 	// With their keys both are proven.
 	for _, u := range s.ours() {
-		if err := s.firm.Register(id(u), tenant.SecurityKey, s.clock.Now()); err != nil {
+		if err := s.firm.Register(id(u), tenant.FIDO2, s.clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -317,14 +317,14 @@ func TestEmergencyCreateRefuses(t *testing.T) {
 		"three names":             {[]string{"--name", "mia.holt", "--name", "tom.shaw", "--name", "ida.bell"}, true, exitUsage, "at most 2"},
 	} {
 		s := newScene(t)
-		s.world.terminal = func(io.Writer) bool { return tt.terminal }
+		s.world.seen = func(io.Writer) bool { return tt.terminal }
 		code, out, errs := s.run(tt.args...)
 		if code != tt.code || !strings.Contains(out+errs, tt.says) || len(s.firm.Journal()) > 0 {
 			t.Errorf("%s: code %d, %d requests, %s%s", name, code, len(s.firm.Journal()), out, errs)
 		}
 	}
 	for name, w := range map[string]io.Writer{"a buffer": &bytes.Buffer{}, "a file": must(os.Open(there)), "the null device": must(os.OpenFile(os.DevNull, os.O_WRONLY, 0))} {
-		if isTerminal(w) {
+		if seenAtOnce(w) {
 			t.Errorf("%s is taken for a terminal", name)
 		}
 	}
@@ -378,7 +378,7 @@ func TestEmergencyCreateCards(t *testing.T) {
 	s := newScene(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "cards.html")
-	s.world.terminal = func(io.Writer) bool { return false }
+	s.world.seen = func(io.Writer) bool { return false }
 	code, out, errs := s.run("--apply", "--yes", "--json", "--cards", file)
 	if err := s.whole(); err != nil || code != exitHeld {
 		t.Fatalf("code %d, %v\n%s\n%s", code, err, out, errs)

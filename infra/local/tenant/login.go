@@ -61,7 +61,7 @@ func (t *Tenant) issue(w http.ResponseWriter, r *http.Request) {
 	}
 	form := r.PostForm
 	switch {
-	case form.Get("grant_type") == deviceGrant || form.Get("grant_type") == "refresh_token":
+	case redeems(form.Get("grant_type")):
 		write(w, t.admitPerson(r.PathValue("tenant"), form))
 	case !t.isHere(r.PathValue("tenant")):
 		write(w, t.refuseLogin(http.StatusBadRequest, "invalid_request", 90002, "Tenant not found."))

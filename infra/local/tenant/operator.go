@@ -8,9 +8,12 @@ import (
 	"time"
 )
 
-// deviceGrant is what a device code is redeemed with.
+// redeems reports whether a person's sign-in is what the token is asked for. The
+// short name of the grant is what Microsoft's library sends.
 // Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
-const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+func redeems(grant string) bool {
+	return grant == "urn:ietf:params:oauth:grant-type:device_code" || grant == "device_code" || grant == "refresh_token"
+}
 
 // SetOperator says who completes the device code sign-ins at [Tenant.Login], as a
 // person does in a browser; empty: nobody does.

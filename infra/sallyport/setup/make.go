@@ -21,29 +21,26 @@ type Hand func([]Sealed) error
 
 // VoidError says which of the passwords that were handed over are no good.
 type VoidError struct {
-	Slots []int // of the accounts whose cards are void
-	Good  int   // how many cards are good
-	Err   error
+	Void   []int // the accounts whose cards are void: the next run gives new ones
+	Unsure int   // the account of which nobody knows; 0: none
+	Good   int   // how many cards are good
+	Err    error
 }
 
 // Error says what to do with the cards.
 func (e *VoidError) Error() string {
-	return fmt.Sprintf("the password just handed over for account %s is VOID: destroy its card. Run this again, and it gets a new one: %v", numbers(e.Slots), e.Err)
+	text := e.Err.Error() + "\n"
+	for _, slot := range e.Void {
+		text += fmt.Sprintf("The password just handed over for account %d is VOID: destroy its card. ", slot)
+	}
+	if e.Unsure > 0 {
+		text += fmt.Sprintf("The card of account %d may be good: keep it until the next run says whether its password was handed over. ", e.Unsure)
+	}
+	return text + "Run this again: it goes on from here."
 }
 
 // Unwrap gives the cause.
 func (e *VoidError) Unwrap() error { return e.Err }
-
-func numbers(slots []int) string {
-	text := ""
-	for i, n := range slots {
-		if i > 0 {
-			text += " and "
-		}
-		text += fmt.Sprint(n)
-	}
-	return text
-}
 
 // Make makes what s lacks, and says in s what is there. say hears of each thing
 // that was done. Every step looks before it is taken again, so Make may be called
@@ -151,7 +148,11 @@ func (r Room) handOver(ctx context.Context, s *State, hand Hand, say func(string
 		if err != nil && !a.Handed() {
 			void := &VoidError{Good: n, Err: err}
 			for _, later := range sealed[n:] {
-				void.Slots = append(void.Slots, later.Slot)
+				void.Void = append(void.Void, later.Slot)
+			}
+			if a.Enabled && (errors.Is(err, ErrUnknown) || statusOf(err) == 0) {
+				// It may have its first right by now, and then keeps its password.
+				void.Unsure, void.Void = card.Slot, void.Void[1:]
 			}
 			return void
 		}

@@ -49,6 +49,11 @@ var rules = []struct {
 		"the functions know no local mode: every end point comes from the environment",
 	},
 	{
+		[]string{"sallyport/functions", "sallyport/shared", "sallyport/infra/local"},
+		[]string{"sallyport/infra/sallyport/setup", "sallyport/infra/sallyport/envelope"},
+		"accounts are made and roles given by a person who is signed in: no Lambda may hold the code or the right, and no rehearsal needs it",
+	},
+	{
 		[]string{"sallyport/functions", "sallyport/shared"},
 		[]string{excel},
 		"excelize adds 8 MB to a bootstrap, and every cold start would read them: the nightly export is JSON and CSV",
@@ -117,6 +122,21 @@ func TestNobodyLinksTheRootOfTheGraphSDK(t *testing.T) {
 	for _, p := range list(t) {
 		if slices.Contains(p.Deps, root) && within(p.ImportPath, "sallyport") {
 			t.Errorf("%s links %s: import the sub-packages that are used", p.ImportPath, root)
+		}
+	}
+}
+
+// TestOneRoomSetsAccountsUp: who else imports it could do so without asking the
+// person at the keyboard.
+func TestOneRoomSetsAccountsUp(t *testing.T) {
+	const room, command = "sallyport/infra/sallyport/setup", "sallyport/infra/sallyport"
+	all := list(t)
+	if !slices.Contains(all[command].Imports, room) {
+		t.Fatalf("%s does not import %s: nothing would be proven", command, room)
+	}
+	for _, p := range all {
+		if within(p.ImportPath, "sallyport") && p.ImportPath != command && slices.Contains(p.Imports, room) {
+			t.Errorf("%s imports %s: it is for %s alone", p.ImportPath, room, command)
 		}
 	}
 }

@@ -12,11 +12,10 @@ import (
 // neither an error nor a log nor JSON can carry it by mistake.
 type Password struct{ text string }
 
-// String implements [fmt.Stringer].
-func (Password) String() string { return "(a password)" }
-
-// GoString implements [fmt.GoStringer], for %#v.
-func (Password) GoString() string { return "(a password)" }
+// Format implements [fmt.Formatter], for every verb: %d of a string prints it.
+func (Password) Format(to fmt.State, _ rune) {
+	_, _ = io.WriteString(to, "(a password)") // fmt has no way to hear of an error
+}
 
 // MarshalText implements [encoding.TextMarshaler], for JSON.
 func (Password) MarshalText() ([]byte, error) { return []byte("(a password)"), nil }

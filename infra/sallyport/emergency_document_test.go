@@ -1,6 +1,12 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,6 +135,127 @@ func TestEmergencyDocumentDrills(t *testing.T) {
 			t.Errorf("drills that are not known are shown:\n%s", text)
 		}
 	}
+}
+
+// What `emergency create` made is named, with what to do and what to leave; and the
+// document knows no password, so it can say none.
+func TestEmergencyDocumentOfWhatCreateMade(t *testing.T) {
+	s := newScene(t)
+	if _, _, errs := s.run("--apply"); s.whole() != nil {
+		t.Fatalf("%v, %s", s.whole(), errs)
+	}
+	dir := t.TempDir()
+	if err := s.firm.Save(filepath.Join(dir, "tenant")); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := os.ReadFile(emergencyConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, made := filepath.Join(dir, "rollout.yaml"), s.ours()
+	if err := os.WriteFile(file, []byte(strings.NewReplacer(northGate, id(made[0]), southGate, id(made[1])).Replace(string(plain))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := emergencyRun(t, nil, "document", "--config", file, "--tenant", filepath.Join(dir, "tenant"), "--at", "2026-12-01")
+	if code != exitDone {
+		t.Fatalf("code %d, %s", code, errs)
+	}
+	for _, want := range []string{s.group(), "out of 2 policies", "made with sallyport emergency create", "four rows, typed without the gaps"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if found := s.leaks(out + errs); len(found) > 0 {
+		t.Error("a password is in the document")
+	}
+}
+
+// With --table the drills are read from the stack's table, with the operator's own
+// credentials. The table here speaks DynamoDB's protocol: it keeps the items that the
+// store puts and answers a query with them.
+func TestEmergencyDocumentReadsTheTable(t *testing.T) {
+	var kept []json.RawMessage
+	var queries []string
+	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		var in struct {
+			Item          json.RawMessage
+			TransactItems []struct {
+				Put struct{ Item json.RawMessage }
+			}
+		}
+		if err := json.Unmarshal(body, &in); err != nil {
+			t.Error(err)
+		}
+		switch target := r.Header.Get("X-Amz-Target"); target {
+		case "DynamoDB_20120810.Query":
+			queries = append(queries, string(body))
+			answer, err := json.Marshal(map[string]any{"Items": kept, "Count": len(kept), "ScannedCount": len(kept)})
+			if err != nil {
+				t.Error(err)
+			}
+			dynamoSays(w, http.StatusOK, string(answer))
+		case "DynamoDB_20120810.PutItem":
+			kept = append(kept, in.Item)
+			dynamoSays(w, http.StatusOK, "{}")
+		case "DynamoDB_20120810.TransactWriteItems":
+			for _, one := range in.TransactItems {
+				kept = append(kept, one.Put.Item)
+			}
+			dynamoSays(w, http.StatusOK, "{}")
+		default:
+			t.Errorf("asked for %s", target)
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	t.Cleanup(fake.Close)
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_DYNAMODB": fake.URL, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
+		"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	table, err := openTable(t.Context(), "sallyport")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = table.PutDrill(t.Context(), "fabrikam.onmicrosoft.com", rollout.Drill{
+		ID: "drill-1", Account: northGate, OpenedAt: time.Date(2026, 9, 2, 8, 0, 0, 0, time.UTC),
+		ClosesAt: time.Date(2026, 9, 9, 8, 0, 0, 0, time.UTC), PassedAt: time.Date(2026, 9, 3, 12, 0, 0, 0, time.UTC),
+	})
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("%d items, %v", len(kept), err)
+	}
+	code, out, errs := emergencyRun(t, nil, "document", "--config", emergencyConfig, "--at", "2026-12-01", "--table", "sallyport")
+	if code != exitDone || len(queries) != 1 {
+		t.Fatalf("code %d, queries %q\n%s", code, queries, errs)
+	}
+	if !strings.Contains(queries[0], `"TableName":"sallyport"`) || !strings.Contains(queries[0], "fabrikam.onmicrosoft.com") {
+		t.Errorf("asked %s", queries[0])
+	}
+	if _, text, _ := strings.Cut(out, "## Drills"); !strings.Contains(text, northGate+" | 2026-09-02 | passed 2026-09-03 13:00 BST") {
+		t.Errorf("the drill is not in\n%s", out)
+	}
+
+	// A table that cannot be read is no record without drills.
+	fake.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		dynamoSays(w, http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`)
+	})
+	if code, out, errs := emergencyRun(t, nil, "document", "--config", emergencyConfig, "--table", "salyport"); code != exitFailed || out != "" || !strings.Contains(errs, "read the drills from table salyport") {
+		t.Errorf("another table: code %d, %q, %s", code, out, errs)
+	}
+}
+
+// dynamoSays answers as DynamoDB does, with the sum over the body that its clients
+// check.
+func dynamoSays(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.Header().Set("X-Amz-Crc32", fmt.Sprint(crc32.ChecksumIEEE([]byte(body))))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // the reader hung up: nobody left to tell
 }
 
 // What the operator wrote is no markup, in neither format.

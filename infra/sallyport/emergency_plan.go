@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport/infra/sallyport/setup"
 	"sallyport/shared/rollout"
 )
 
@@ -85,7 +86,23 @@ func planAccounts(cfg rollout.Config, facts planFacts) part {
 		}
 		p.rows = append(p.rows, row)
 	}
+	if facts.checked != nil {
+		p.says = append(p.says, planGroups(*facts.checked)...)
+	}
 	return p
+}
+
+// planGroups says what keeps the accounts out of the policies, and what lies in the
+// envelopes of accounts that `emergency create` made.
+func planGroups(answer checked) []string {
+	var says []string
+	for _, g := range answer.Groups {
+		says = append(says, fmt.Sprintf("The group %s (%s) keeps accounts out of %d policies. Do not delete it, and add nobody.", g.Name, g.ID, len(g.Policies)))
+		if g.Name == setup.GroupName {
+			says = append(says, "The accounts were made with sallyport emergency create. The sheet in each envelope has the account's name and its password: one word of 64 letters and digits in four rows, typed without the gaps.")
+		}
+	}
+	return says
 }
 
 func planState(a checkedAccount) string {

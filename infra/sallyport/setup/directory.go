@@ -19,11 +19,11 @@ import (
 // Source: https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
 
-// What the group is called. Whoever looks after the tenant must understand it and
+// GroupName is what the group is called. Whoever looks after the tenant must understand it and
 // leave it alone; who is in it and what role they hold shows to every member of the
 // tenant anyway.
 const (
-	groupName  = "Emergency accounts (left out of every policy)"
+	GroupName  = "Emergency accounts (left out of every policy)"
 	groupAbout = "Holds the emergency accounts alone. Every Conditional Access policy excludes this group: who is in it is asked for no second factor. Do not delete it, and add nobody. Made by sallyport emergency create."
 )
 
@@ -118,7 +118,7 @@ func (c *Client) members(ctx context.Context, group string) ([]string, error) {
 func (c *Client) createGroup(ctx context.Context, nickname string) (string, error) {
 	body := models.NewGroup()
 	body.SetOdataType(nil)
-	body.SetDisplayName(new(groupName))
+	body.SetDisplayName(new(GroupName))
 	body.SetDescription(new(groupAbout))
 	body.SetMailNickname(&nickname)
 	body.SetMailEnabled(new(false))
@@ -129,7 +129,7 @@ func (c *Client) createGroup(ctx context.Context, nickname string) (string, erro
 		return "", err
 	}
 	return c.made(ctx, req, "groups", map[string]any{
-		"displayName": groupName, "description": groupAbout, "mailNickname": nickname,
+		"displayName": GroupName, "description": groupAbout, "mailNickname": nickname,
 		"mailEnabled": false, "securityEnabled": true, "isAssignableToRole": true,
 	})
 }

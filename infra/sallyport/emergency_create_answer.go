@@ -119,7 +119,7 @@ func (c *emergencyCreate) show(s session, state setup.State) error {
 	if err := writeState(s.stdout, state); err != nil {
 		return err
 	}
-	end := "Nothing was changed. With --apply it is done, after you typed the tenant's name.\n"
+	end := "Nothing was changed. With --apply it is done, after you typed the tenant's name. Names that\nwere not given with --name are drawn anew.\n"
 	if state.Done() {
 		end = "Everything is there. Nothing was changed. Next: sallyport emergency check.\n"
 	}

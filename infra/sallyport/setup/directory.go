@@ -23,7 +23,7 @@ const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
 // leave it alone; who is in it and what role they hold shows to every member of the
 // tenant anyway.
 const (
-	GroupName  = "Emergency accounts (left out of every policy)"
+	GroupName  = "Emergency accounts (Sallyport)"
 	groupAbout = "Holds the emergency accounts alone. Every Conditional Access policy excludes this group: who is in it is asked for no second factor. Do not delete it, and add nobody. Made by sallyport emergency create."
 )
 

@@ -224,7 +224,7 @@ func (r Room) nameAccounts(ctx context.Context, s *State, names []string) error 
 	for i := range s.Accounts {
 		a := &s.Accounts[i]
 		for tries := 0; a.UserPrincipalName == ""; tries++ {
-			local := ""
+			var local string
 			if len(names) > 0 {
 				local, names = names[0], names[1:]
 			} else {

@@ -89,6 +89,9 @@ func TestRulesArePure(t *testing.T) {
 			}
 		}
 		for _, direct := range p.Imports {
+			if direct == "crypto/sha256" {
+				continue // a digest is a function of its input: the change log is chained by it
+			}
 			if within(direct, "os", "net", "log", "io", "math/rand", "crypto", "database", "syscall", "unsafe") {
 				t.Errorf("%s imports %s: the rules do no I/O and draw no lots; they are handed what they need and say what should happen", p.ImportPath, direct)
 			}

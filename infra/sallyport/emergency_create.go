@@ -299,7 +299,7 @@ func (c *emergencyCreate) finish(ctx context.Context, s session, reader *graph.C
 	for _, a := range state.Accounts {
 		cfg.EmergencyAccounts = append(cfg.EmergencyAccounts, rollout.EmergencyAccount{ID: a.ID})
 	}
-	seen, err := readEmergency(ctx, reader, cfg)
+	seen, err := reader.Emergency(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("everything is made, but the proof could not be read: %w. Run sallyport emergency check", err)
 	}

@@ -491,6 +491,11 @@ func TestEmergencyCreateDiesAnywhere(t *testing.T) {
 				if !k.struck {
 					t.Fatal("nothing befell the run")
 				}
+				// What was done, and only its answer lost, is seen by looking: the same
+				// run goes on.
+				if done := fault.after && !fault.crash; done && code != exitHeld {
+					t.Errorf("code %d, %s", code, errs)
+				}
 				if found := s.leaks(out + errs); len(found) > 0 {
 					t.Errorf("a password is in what was written:\n%s\n%s", out, errs)
 				}

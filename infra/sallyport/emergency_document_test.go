@@ -236,7 +236,7 @@ func TestEmergencyDocumentReadsTheTable(t *testing.T) {
 	if !strings.Contains(queries[0], `"TableName":"sallyport"`) || !strings.Contains(queries[0], "fabrikam.onmicrosoft.com") {
 		t.Errorf("asked %s", queries[0])
 	}
-	if _, text, _ := strings.Cut(out, "## Drills"); !strings.Contains(text, northGate+" | 2026-09-02 | passed 2026-09-03 13:00 BST") {
+	if _, text, _ := strings.Cut(out, "## Drills"); !strings.Contains(text, northGate+" | 2026-09-02 to 2026-09-09 | not recorded | passed 2026-09-03 13:00 BST") {
 		t.Errorf("the drill is not in\n%s", out)
 	}
 

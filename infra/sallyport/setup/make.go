@@ -157,7 +157,15 @@ func (r Room) handOver(ctx context.Context, s *State, hand Hand, say func(string
 			return void
 		}
 		if err != nil {
-			return fmt.Errorf("account %d has its password, and its card is good. Run this again for the rest: %w", card.Slot, err)
+			err = fmt.Errorf("account %d has its password, and its card is good. Run this again for the rest: %w", card.Slot, err)
+			if n+1 == len(sealed) {
+				return err
+			}
+			void := &VoidError{Good: n + 1, Err: err} // the cards after it were never set
+			for _, later := range sealed[n+1:] {
+				void.Void = append(void.Void, later.Slot)
+			}
+			return void
 		}
 		say(fmt.Sprintf("made account %d Global Administrator", card.Slot))
 	}

@@ -9,16 +9,14 @@ import (
 )
 
 // Password is a password that prints as nothing: it gets out by Reveal alone, and
-// neither an error nor a log nor JSON can carry it by mistake.
+// neither an error nor a log nor JSON (the field is not exported) can carry it by
+// mistake.
 type Password struct{ text string }
 
 // Format implements [fmt.Formatter], for every verb: %d of a string prints it.
 func (Password) Format(to fmt.State, _ rune) {
 	_, _ = io.WriteString(to, "(a password)") // fmt has no way to hear of an error
 }
-
-// MarshalText implements [encoding.TextMarshaler], for JSON.
-func (Password) MarshalText() ([]byte, error) { return []byte("(a password)"), nil }
 
 // Reveal is the password itself.
 func (p Password) Reveal() string { return p.text }

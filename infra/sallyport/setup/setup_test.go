@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -297,6 +298,80 @@ func TestPasswordsThatNobodyGot(t *testing.T) {
 		u, err := f.User(a.ID)
 		if err != nil || u["accountEnabled"] != false || f.IsAdmin(a.ID) {
 			t.Errorf("account %v, %v", u, err)
+		}
+	}
+}
+
+// refusing refuses the n-th write that sets a password or gives a right.
+type refusing struct {
+	nth, writes int
+	path        string // of the writes that count begins with it
+}
+
+func (r *refusing) Before(c tenant.Call) tenant.Fault {
+	if c.Method != http.MethodGet && strings.HasPrefix(c.Path, r.path) {
+		if r.writes++; r.writes == r.nth {
+			return tenant.Fault{Kind: tenant.Answers, Status: http.StatusForbidden}
+		}
+	}
+	return tenant.Fault{}
+}
+
+func (*refusing) After(tenant.Call, int) tenant.Fault { return tenant.Fault{} }
+
+// A run that fails between the first card and the last right says which cards are
+// void and which are good, and the next run gives new passwords to those accounts
+// alone whose cards were void.
+func TestWhichCardsAreVoid(t *testing.T) {
+	const users, members, roles = "/v1.0/users/", "/v1.0/groups/", "/v1.0/roleManagement/"
+	for name, tt := range map[string]struct {
+		fault refusing
+		void  []int
+	}{
+		"the first is not enabled":  {refusing{nth: 1, path: users}, []int{1, 2}},
+		"the second is not enabled": {refusing{nth: 2, path: users}, []int{2}},
+		"the first is no member":    {refusing{nth: 1, path: members}, []int{1, 2}},
+		"the first gets no role":    {refusing{nth: 1, path: roles}, []int{2}},
+		"the second gets no role":   {refusing{nth: 2, path: roles}, nil},
+	} {
+		f, room := firm(t, nil)
+		f.SetFaults(&tt.fault)
+		handed := map[int]string{}
+		hand := func(sealed []setup.Sealed) error {
+			for _, s := range sealed {
+				handed[s.Slot] = s.Password.Reveal()
+			}
+			return nil
+		}
+		s, err := room.Look(t.Context(), nil)
+		if err == nil {
+			err = room.Make(t.Context(), &s, hand, func(string) {})
+		}
+		if err == nil {
+			t.Fatalf("%s: nothing failed", name)
+		}
+		var got []int
+		if void := (*setup.VoidError)(nil); errors.As(err, &void) {
+			got = void.Void
+		}
+		if !slices.Equal(got, tt.void) {
+			t.Errorf("%s: void are %v, want %v: %v", name, got, tt.void, err)
+		}
+		f.SetFaults(nil)
+		first := maps.Clone(handed)
+		if s, err = room.Look(t.Context(), nil); err == nil {
+			err = room.Make(t.Context(), &s, hand, func(string) {})
+		}
+		if err != nil || !s.Done() {
+			t.Fatalf("%s: the next run: %v", name, err)
+		}
+		for slot := 1; slot <= 2; slot++ {
+			if f.Password(s.Accounts[slot-1].ID) != handed[slot] {
+				t.Errorf("%s: the last card of account %d is not its password", name, slot)
+			}
+			if renewed := handed[slot] != first[slot]; renewed != slices.Contains(tt.void, slot) {
+				t.Errorf("%s: account %d got a new password: %t", name, slot, renewed)
+			}
 		}
 	}
 }

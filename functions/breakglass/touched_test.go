@@ -117,6 +117,9 @@ func (f *watchedFirm) follow(t *testing.T) {
 			if err != nil || res.StatusCode != http.StatusAccepted {
 				t.Fatalf("webhook answers %v, %v", res, err)
 			}
+			if err := res.Body.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	f.o.Clock.Set(f.o.Clock.Now().Add(2 * time.Second))

@@ -46,13 +46,16 @@ func TestMessagesToPeople(t *testing.T) {
 			w.accounts(t, capable(account(), rollout.StrengthStrong))
 		}, []string{"nothing more to do"}, nil},
 		"team: without those who registered or left": {
-			rollout.Message{Kind: rollout.MessageTeam, Account: megan, Details: team}, withTeam,
+			rollout.Message{Kind: rollout.MessageTeam, Account: megan, Details: team},
+			withTeam,
 			[]string{"Alex Wilber", "alex@contoso.com", "And 2 more"},
 			[]string{"Adele Vance", "Nestor Wilke", "gone"},
 		},
 		"holdouts, to the operator": {
-			rollout.Message{Kind: rollout.MessageHoldouts, Wave: "everyone", Details: team}, withTeam,
-			[]string{"“everyone”", "Alex Wilber", "1 December 2026, 09:00"}, []string{"Adele Vance", "Nestor Wilke", "gone"},
+			rollout.Message{Kind: rollout.MessageHoldouts, Wave: "everyone", Details: team},
+			withTeam,
+			[]string{"“everyone”", "Alex Wilber", "1 December 2026, 09:00"},
+			[]string{"Adele Vance", "Nestor Wilke", "gone"},
 		},
 		"a reminder in the language of today": {
 			rollout.Message{Kind: rollout.MessageReminder, Account: megan, Wave: "everyone", Window: 7, Deadline: today.AddDays(7)},
@@ -64,7 +67,8 @@ func TestMessagesToPeople(t *testing.T) {
 				a.Language = "ja-JP"
 				w.accounts(t, a)
 			},
-			[]string{"7日後", "Megan Bowen 様"}, nil,
+			[]string{"7日後", "Megan Bowen 様"},
+			nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

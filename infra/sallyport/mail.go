@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pkg/browser"
 
 	"sallyport/infra/local/rehearsal"
+	"sallyport/shared/job"
 	"sallyport/shared/mail"
 	"sallyport/shared/rollout"
 )
@@ -145,7 +145,7 @@ func (p *preview) describe(ctx context.Context, s session, subject *mail.Subject
 		subject.Name = mail.Name(p.person)
 		return nil
 	}
-	clock := rehearsal.NewClock(time.Now())
+	clock := rehearsal.NewClock(job.Wall{}.Now())
 	t, err := loadTenant(s, p.tenant, 1, clock)
 	if err != nil {
 		return err

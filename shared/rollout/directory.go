@@ -291,8 +291,9 @@ type SignIn struct {
 // AppliedPolicy is what one policy said about one sign-in. Result keeps
 // Microsoft's string; unknownFutureValue is missing data, never "no impact".
 type AppliedPolicy struct {
-	ID     string `json:"id"`
-	Result string `json:"result"`
+	ID          string `json:"id"`
+	DisplayName string `json:"displayName"` // empty where the log does not say it
+	Result      string `json:"result"`
 }
 
 // Directory is what one complete reading says of a tenant beside its accounts,

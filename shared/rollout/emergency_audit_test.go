@@ -29,8 +29,10 @@ func TestFindingsOfTheWatch(t *testing.T) {
 	}{
 		"as it should be": {rollout.EmergencyWatch{Proof: whole, Probe: rollout.Probe{Version: 1, SentAt: noon, HeardAt: noon}, Subscriptions: []rollout.Subscription{to("groups/EG")}}, ""},
 		"no proof":        {rollout.EmergencyWatch{}, "emergency-proof-missing critical 0"},
-		"an emptied group": {rollout.EmergencyWatch{Proof: proven(func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Members, g.Direct = nil, nil }) })},
-			"emergency-exclusion-group-eg critical 2"},
+		"an emptied group": {
+			rollout.EmergencyWatch{Proof: proven(func(w *watched) { w.group("eg", func(g *rollout.Group) { g.Members, g.Direct = nil, nil }) })},
+			"emergency-exclusion-group-eg critical 2",
+		},
 		"per-user MFA": {rollout.EmergencyWatch{Proof: proven(func(w *watched) { w.facts[0].PerUserMFA = "enforced" })}, "emergency-per-user-mfa critical 1"},
 		"a pass": {rollout.EmergencyWatch{Proof: proven(func(w *watched) {
 			w.hold(0, "fido2AuthenticationMethod k1", "temporaryAccessPassAuthenticationMethod t")

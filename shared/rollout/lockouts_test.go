@@ -35,7 +35,7 @@ func TestFindLockOuts(t *testing.T) {
 		{"an interrupt before a success", []rollout.SignIn{row(5, 50074), row(6, 0)}, rollout.Yes, ""},
 		{"got in after an hour", []rollout.SignIn{row(5, 500121), row(30, 500121), row(65, 0)}, rollout.Yes, "at 5, 2 attempts, closed by signed in at 65"},
 		{"got in, and was stopped again", []rollout.SignIn{row(5, 50072), row(6, 0), row(20, 50072)}, rollout.No, "at 20, 1 attempts, open"},
-		{"registered since", []rollout.SignIn{row(5, 50072)}, rollout.Yes, "at 5, 1 attempts, closed by registered at 180"},
+		{"registered since", []rollout.SignIn{row(5, 50072)}, rollout.Yes, "at 5, 1 attempts, closed by registered at 150"},
 		{"has a method and cannot use it", []rollout.SignIn{row(5, 500121)}, rollout.Yes, "at 5, 1 attempts, open"},
 		{"a wrong password is no lock-out", []rollout.SignIn{row(5, 50126)}, rollout.No, ""},
 		{"a prompt that is pending", []rollout.SignIn{row(5, 50076)}, rollout.No, ""},
@@ -47,7 +47,7 @@ func TestFindLockOuts(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := ""
-			for _, l := range rollout.FindLockOuts(tt.rows, []rollout.Account{person("m01", tt.capable)}, since, since.Add(3*time.Hour)) {
+			for _, l := range rollout.FindLockOuts(tt.rows, []rollout.Account{person("m01", tt.capable)}, since, since.Add(150*time.Minute), since.Add(3*time.Hour)) {
 				how := "open"
 				if !l.ClosedAt.IsZero() {
 					how = fmt.Sprintf("closed by %s at %.0f", l.ClosedBy, l.ClosedAt.Sub(since).Minutes())
@@ -82,7 +82,7 @@ func TestFindLockOutsInAnyOrder(t *testing.T) {
 			})
 		}
 		before := slices.Clone(rows)
-		want := rollout.FindLockOuts(rows, accounts, since, since.Add(6*time.Hour))
+		want := rollout.FindLockOuts(rows, accounts, since, since.Add(5*time.Hour), since.Add(6*time.Hour))
 		if diff := cmp.Diff(before, rows); diff != "" {
 			t.Fatalf("the rows were changed:\n%s", diff)
 		}
@@ -91,7 +91,7 @@ func TestFindLockOutsInAnyOrder(t *testing.T) {
 		if len(rows) > 0 {
 			shuffled = append(shuffled, rapid.SliceOf(rapid.SampledFrom(rows)).Draw(t, "again")...)
 		}
-		if diff := cmp.Diff(want, rollout.FindLockOuts(shuffled, accounts, since, since.Add(6*time.Hour))); diff != "" {
+		if diff := cmp.Diff(want, rollout.FindLockOuts(shuffled, accounts, since, since.Add(5*time.Hour), since.Add(6*time.Hour))); diff != "" {
 			t.Fatalf("in another order (-want +got):\n%s", diff)
 		}
 	})

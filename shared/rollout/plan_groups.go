@@ -42,14 +42,15 @@ func (p *switchPlan) fillGroups() {
 			add = add[:min(len(add), max(0, left-len(remove)))]
 		}
 		add, remove = fitting(add, &left), fitting(remove, &left)
-		if len(add)+len(remove) > 0 {
-			p.do(FillGroup{Purpose: g.Purpose, Add: add, Remove: remove, Reason: fmt.Sprintf("%d to add, %d to remove", len(add), len(remove))})
-		}
+		// Said before it is done: a run that ends in between says it all the same.
 		if tooMany != nil && p.morning() {
 			p.tell(*tooMany, "group "+g.Purpose+" would change by more members than one run may")
 		}
 		if g.Purpose == GroupExempt {
 			p.tellStrangers(remove)
+		}
+		if len(add)+len(remove) > 0 {
+			p.do(FillGroup{Purpose: g.Purpose, Add: add, Remove: remove, Reason: fmt.Sprintf("%d to add, %d to remove", len(add), len(remove))})
 		}
 	}
 }

@@ -277,18 +277,25 @@ type Change struct {
 	Hash string `json:"hash"` // of this entry, Prev included
 }
 
-// LockOut is a person who was stopped and did not get in.
+// LockOut is one incident of the lock-out desk: a person who was stopped and did
+// not get in. Account and OpenedAt say which one it is. [FindLockOuts] is what a
+// lock-out is, [CauseRule] why.
 type LockOut struct {
-	Account  string    `json:"account"`
-	Cause    string    `json:"cause"`
-	Advice   string    `json:"advice"`
+	Account string    `json:"account"`
+	Kind    CauseKind `json:"kind"`
+	Cause   string    `json:"cause"`
+	Advice  string    `json:"advice"`
+	// Policies are those that stopped the person, by name, or by id where the log
+	// does not say the name; empty where it says neither.
+	Policies []string  `json:"policies"`
 	Codes    []int     `json:"codes"`
 	Attempts int       `json:"attempts"`
 	OpenedAt time.Time `json:"openedAt"`
 	LastAt   time.Time `json:"lastAt"`
 	ClosedAt time.Time `json:"closedAt"`
-	ClosedBy string    `json:"closedBy"`
-	ToldIn   string    `json:"toldIn"` // the message to the help desk that names it
+	ClosedBy string    `json:"closedBy"` // ClosedBySignIn, ClosedByRegistering; empty: open
+	ToldIn   string    `json:"toldIn"`   // the message to the help desk that names it
+	ToldKind CauseKind `json:"toldKind"` // what that message gave as the cause
 	Version  int64     `json:"version"`
 }
 

@@ -34,6 +34,7 @@ type Table interface {
 	Accounts(ctx context.Context, t rollout.TenantID) ([]rollout.Account, error)
 	Known(ctx context.Context, t rollout.TenantID) (rollout.Known, error)
 	PutLockOut(ctx context.Context, t rollout.TenantID, l rollout.LockOut) error
+	ChangeLockOut(ctx context.Context, t rollout.TenantID, change rollout.LockOutChange) error
 	Wave(ctx context.Context, t rollout.TenantID, name string) (rollout.Wave, error)
 	PutWave(ctx context.Context, t rollout.TenantID, w rollout.Wave) error
 	Runs(ctx context.Context, t rollout.TenantID) ([]store.Run, error)
@@ -49,10 +50,6 @@ type Monitor struct {
 	Outbox outbox.Outbox
 	Log    *slog.Logger
 }
-
-// lookBack is how far before the last run each run reads for failures: rows
-// arrive up to two hours late, and a failure is none until it is an hour old.
-const lookBack = rollout.PollOverlap + rollout.LockOutAfter
 
 // Run watches one tenant.
 func (m Monitor) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum *job.Summary) error {
@@ -88,7 +85,7 @@ func (m Monitor) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum
 	if err != nil {
 		return errors.Join(failed, fmt.Errorf("read the accounts: %w", err))
 	}
-	w := watch{Monitor: m, cfg: cfg, accounts: accounts, known: known, now: now}
+	w := watch{Monitor: m, cfg: cfg, accounts: accounts, known: known, audited: audit.At, now: now}
 	if len(watched) > 0 && audit.Method == rollout.MethodConditionalAccess {
 		// Security Defaults come without a sign-in log: there is nothing to read.
 		if err := w.lockOuts(ctx, watched, sum); err != nil {
@@ -118,6 +115,7 @@ type watch struct {
 	cfg      rollout.Config
 	accounts []rollout.Account
 	known    rollout.Known
+	audited  time.Time // when the newest audit began
 	now      time.Time
 }
 
@@ -146,12 +144,13 @@ func (w *watch) lockOuts(ctx context.Context, watched []rollout.WaveConfig, sum 
 	for _, a := range w.accounts {
 		byID[a.ID] = a
 	}
-	for _, id := range slices.Sorted(maps.Keys(suspects)) {
+	for _, id := range suspects {
 		account, ours := byID[id]
 		if !ours {
 			continue
 		}
-		begin := suspects[id]
+		stored := w.recorded(id)
+		begin := rollout.HistoryFrom(stored, from)
 		var rows []rollout.SignIn
 		if err := g.SignIns(ctx, graph.SignInQuery{UserID: id, From: begin, To: w.now}, func(page []rollout.SignIn) error {
 			rows = append(rows, page...)
@@ -159,8 +158,9 @@ func (w *watch) lockOuts(ctx context.Context, watched []rollout.WaveConfig, sum 
 		}); err != nil {
 			return fmt.Errorf("read the sign-ins of account %s: %w", id, err)
 		}
-		for _, found := range rollout.FindLockOuts(rows, []rollout.Account{account}, since, w.now) {
-			if err := w.record(ctx, found); err != nil {
+		found := rollout.FindLockOuts(rows, []rollout.Account{account}, since, w.audited, w.now)
+		for _, change := range rollout.Reconcile(stored, found, begin) {
+			if err := w.record(ctx, id, change); err != nil {
 				return err
 			}
 		}
@@ -183,21 +183,21 @@ func (w *watch) from(ctx context.Context, since time.Time) (time.Time, error) {
 		return since, fmt.Errorf("read when monitor last succeeded: %w", err)
 	}
 	for _, run := range runs {
-		if back := run.At.Add(-lookBack); run.Job == JobName && back.After(since) {
+		if back := run.At.Add(-rollout.DeskLookBack); run.Job == JobName && back.After(since) {
 			return back, nil
 		}
 	}
 	return since, nil
 }
 
-// suspects are the accounts to look at, each with the moment to read from:
-// those with a failure that MFA explains, and those who are still locked out.
-func (w *watch) suspects(ctx context.Context, g Graph, from time.Time) (map[string]time.Time, error) {
-	suspects := map[string]time.Time{}
+// suspects are the accounts to look at, in order: those with a failure that MFA
+// explains, and those who are still locked out.
+func (w *watch) suspects(ctx context.Context, g Graph, from time.Time) ([]string, error) {
+	suspects := map[string]bool{}
 	for _, code := range rollout.LockOutCodes() {
 		if err := g.SignIns(ctx, graph.SignInQuery{ErrorCode: code, From: from, To: w.now}, func(page []rollout.SignIn) error {
 			for _, r := range page {
-				suspects[r.UserID] = from
+				suspects[r.UserID] = true
 			}
 			return nil
 		}); err != nil {
@@ -206,29 +206,43 @@ func (w *watch) suspects(ctx context.Context, g Graph, from time.Time) (map[stri
 	}
 	for _, l := range w.known.LockOuts {
 		if l.ClosedAt.IsZero() {
-			suspects[l.Account] = l.OpenedAt.Add(-rollout.PollOverlap) // an earlier row may have come since
+			suspects[l.Account] = true
 		}
 	}
-	return suspects, nil
+	return slices.Sorted(maps.Keys(suspects)), nil
 }
 
-// record keeps a lock-out if it is new or has news.
-func (w *watch) record(ctx context.Context, found rollout.LockOut) error {
-	// Rows arrive in any order: a lock-out that overlaps a recorded one is the
-	// same, even if it now begins earlier.
-	i := slices.IndexFunc(w.known.LockOuts, func(l rollout.LockOut) bool {
-		return l.Account == found.Account &&
-			(l.ClosedAt.IsZero() || !found.OpenedAt.After(l.ClosedAt)) &&
-			(found.ClosedAt.IsZero() || !l.OpenedAt.After(found.ClosedAt))
-	})
-	if i >= 0 {
-		stored := w.known.LockOuts[i]
-		if !stored.ClosedAt.IsZero() || (found.ClosedAt.IsZero() && found.Attempts <= stored.Attempts) {
-			return nil
+// recorded are the lock-outs of one person that the table has.
+func (w *watch) recorded(account string) []rollout.LockOut {
+	var list []rollout.LockOut
+	for _, l := range w.known.LockOuts {
+		if l.Account == account {
+			list = append(list, l)
 		}
-		found.Version, found.OpenedAt, found.ToldIn = stored.Version, stored.OpenedAt, stored.ToldIn
 	}
-	return w.put(ctx, i, found)
+	return list
+}
+
+// record writes what a reading changes about one lock-out.
+func (w *watch) record(ctx context.Context, account string, change rollout.LockOutChange) error {
+	if err := w.Table.ChangeLockOut(ctx, w.cfg.Tenant, change); err != nil {
+		return fmt.Errorf("record the lock-out of account %s: %w", account, err)
+	}
+	version := int64(1)
+	if b := change.Before; b != nil {
+		w.known.LockOuts = slices.DeleteFunc(w.known.LockOuts, func(l rollout.LockOut) bool {
+			return l.Account == b.Account && l.OpenedAt.Equal(b.OpenedAt)
+		})
+		if change.After != nil && change.After.OpenedAt.Equal(b.OpenedAt) {
+			version = b.Version + 1
+		}
+	}
+	if change.After != nil {
+		after := *change.After
+		after.Version = version
+		w.known.LockOuts = append(w.known.LockOuts, after)
+	}
+	return nil
 }
 
 func (w *watch) put(ctx context.Context, i int, l rollout.LockOut) error {
@@ -236,22 +250,20 @@ func (w *watch) put(ctx context.Context, i int, l rollout.LockOut) error {
 		return fmt.Errorf("record the lock-out of account %s: %w", l.Account, err)
 	}
 	l.Version++
-	if i >= 0 {
-		w.known.LockOuts[i] = l
-		return nil
-	}
-	w.known.LockOuts = append(w.known.LockOuts, l)
+	w.known.LockOuts[i] = l
 	return nil
 }
 
-// tellHelpDesk puts the lock-outs that nobody was told of into one message. Each
-// is marked with the message first: a run that dies in between leaves marks
-// without a message, and the next one posts it.
+// tellHelpDesk puts the lock-outs that nobody was told of, or whose cause is
+// another one since, into one message, in working time. Each is marked with the
+// message first: a run that dies in between leaves marks without a message, and
+// the next one posts it.
 func (w *watch) tellHelpDesk(ctx context.Context) error {
 	id := "lockOut.." + w.now.UTC().Format(time.RFC3339)
+	due := rollout.WorkingTime(w.cfg, w.now)
 	for i, l := range w.known.LockOuts {
-		if l.ToldIn == "" && l.ClosedAt.IsZero() {
-			l.ToldIn = id
+		if due && rollout.IsNews(l) {
+			l.ToldIn, l.ToldKind = id, l.Kind
 			if err := w.put(ctx, i, l); err != nil {
 				return err
 			}

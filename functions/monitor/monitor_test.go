@@ -135,6 +135,42 @@ func TestLockOutFromOpenToClosed(t *testing.T) {
 	}
 }
 
+// A success that comes late shows that there was no lock-out: its record goes.
+func TestLateSuccess(t *testing.T) {
+	b := newBench(t, 200)
+	b.stop("r1", "m001", 10*time.Minute, 50079)
+	b.at(t, switched.Add(80*time.Minute))
+	if got := b.lockOuts(t); len(got) != 1 {
+		t.Fatalf("lock-outs %+v, want one", got)
+	}
+	b.stop("r2", "m001", 30*time.Minute, 0) // two hours late
+	b.at(t, switched.Add(140*time.Minute))
+	if got := b.lockOuts(t); len(got) != 0 {
+		t.Errorf("lock-outs %+v, want none", got)
+	}
+}
+
+// The help desk sleeps: what is found at night is recorded, and told in the
+// morning; it is told again when the cause is another one.
+func TestHelpDeskIsToldInWorkingTime(t *testing.T) {
+	b := newBench(t, 200)
+	b.stop("r1", "m001", 10*time.Hour, 50079) // at 19:10
+	b.at(t, switched.Add(12*time.Hour))
+	if got := b.lockOuts(t); len(got) != 1 || len(b.queue.items) != 0 {
+		t.Fatalf("lock-outs %+v, told %v; want one, and nobody yet", got, b.queue.items)
+	}
+	b.at(t, switched.Add(24*time.Hour))
+	b.at(t, switched.Add(25*time.Hour))
+	if told := slices.Compact(slices.Clone(b.queue.items)); len(told) != 1 {
+		t.Fatalf("told %v, want once", told)
+	}
+	b.stop("r2", "m001", 25*time.Hour, 53004) // now it is a risk
+	b.at(t, switched.Add(27*time.Hour))
+	if told := slices.Compact(slices.Sorted(slices.Values(b.queue.items))); len(told) != 2 {
+		t.Errorf("told %v, want once more of another cause", told)
+	}
+}
+
 // A run that was missed is made good: the next one reads from before the last
 // that succeeded.
 func TestMissedRunsAreMadeGood(t *testing.T) {

@@ -74,7 +74,7 @@ func TestBothReadingsAgreeOnDocumentedAnswers(t *testing.T) {
 					Interactive: *s.GetIsInteractive(), CAStatus: s.GetConditionalAccessStatus().String(), Applied: []rollout.AppliedPolicy{},
 				}
 				for _, a := range s.GetAppliedConditionalAccessPolicies() {
-					row.Applied = append(row.Applied, rollout.AppliedPolicy{ID: str(a.GetId()), Result: a.GetResult().String()})
+					row.Applied = append(row.Applied, rollout.AppliedPolicy{ID: str(a.GetId()), DisplayName: str(a.GetDisplayName()), Result: a.GetResult().String()})
 				}
 				want = append(want, row)
 			}

@@ -12,115 +12,182 @@ import (
 // most codes are interrupts that precede one.
 const LockOutAfter = time.Hour
 
-// Cause says in words why somebody was stopped, and what the help desk should
-// do. ok is false for codes that are no lock-out by MFA (a wrong password, a
-// disabled account, an ordinary interrupt).
-// Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-func Cause(code int, legacyClient bool) (cause, advice string, ok bool) {
-	switch code {
-	case 50072, 50079:
-		return "not registered and stopped", "Issue a Temporary Access Pass after checking who calls, and register a method together.", true
-	case 50074, 500121:
-		return "the MFA challenge was not passed", "Ask for a lost or new phone; if so, issue a Temporary Access Pass and register the new one.", true
-	case 53003:
-		return "blocked by a Conditional Access policy", "Look in the sign-in log which policy it was; Sallyport's own never block.", true
-	case 53004:
-		return "may not register because the account is at risk", "Do not simply register again: let security look at the account first.", true
-	case 53010:
-		return "may not register from this place or device", "Issue a Temporary Access Pass, or register in the office.", true
-	case 530032, 530035:
-		return "blocked by a security policy", "Move the client to modern authentication.", true
-	case 50076:
-		return "the client cannot show an MFA prompt", "Move the client to modern authentication.", legacyClient
-	}
-	return "", "", false
-}
+// How a lock-out is closed.
+const (
+	ClosedBySignIn      = "signed in"
+	ClosedByRegistering = "registered"
+)
 
-// LockOutCodes are the codes that [Cause] can explain, for asking the log for
-// them alone: no whole log is read.
-func LockOutCodes() []int {
-	return []int{50072, 50074, 50076, 50079, 53003, 53004, 53010, 500121, 530032, 530035}
-}
-
-// LegacyClient reports whether clientAppUsed is a protocol that cannot do MFA.
-// Source: https://learn.microsoft.com/entra/identity/conditional-access/policy-block-legacy-authentication
-func LegacyClient(clientApp string) bool {
-	switch strings.ToLower(strings.TrimSpace(clientApp)) {
-	case "", "browser", "mobile apps and desktop clients":
-		return false
-	}
-	return true
-}
-
-// FindLockOuts turns rows of the sign-in log since a switch into the people who
-// were stopped and did not get in: a failure that MFA explains, an hour without
-// a success of that person in any application. A later success closes it, and
-// so does becoming capable for somebody who was not registered. The result does
-// not depend on the order of the rows or on how often they came.
-func FindLockOuts(rows []SignIn, accounts []Account, since, now time.Time) []LockOut {
-	// A row that is published again may say something else: the order decides
-	// which one counts, not the arrival.
-	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(x, y SignIn) int {
-		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID), cmp.Compare(x.UserID, y.UserID), cmp.Compare(x.ErrorCode, y.ErrorCode), cmp.Compare(x.ClientAppUsed, y.ClientAppUsed))
-	})
+// FindLockOuts is what a lock-out is, for the desk, the circuit breaker and the
+// gates alike: a sign-in since the switch that failed for a cause of the table
+// ([Causes]), and no success of that person, in any application, within
+// [LockOutAfter]. It lasts until their next success, or until an audit that
+// began (audited) after their last attempt finds that somebody who had to
+// register is capable. The result does not depend on the order of the rows nor
+// on how often each comes.
+func FindLockOuts(rows []SignIn, accounts []Account, since, audited, now time.Time) []LockOut {
 	byUser := map[string][]SignIn{}
-	seen := map[string]bool{}
-	for _, r := range rows {
-		if !seen[r.ID] && !r.CreatedAt.Before(since) {
-			seen[r.ID] = true
-			byUser[r.UserID] = append(byUser[r.UserID], r)
+	for _, r := range Distinct(rows) {
+		if !r.CreatedAt.Before(since) && !r.CreatedAt.After(now) {
+			id := strings.ToLower(r.UserID)
+			byUser[id] = append(byUser[id], r)
 		}
 	}
 	var list []LockOut
 	for _, a := range accounts {
-		list = append(list, lockOutsOf(a, byUser[a.ID], now)...)
+		list = append(list, lockOutsOf(a, byUser[strings.ToLower(a.ID)], audited, now)...)
 	}
 	return list
 }
 
-func lockOutsOf(a Account, history []SignIn, now time.Time) []LockOut {
-	var list []LockOut
-	var open *LockOut
-	register := func() {
-		if open != nil && now.Sub(open.OpenedAt) >= LockOutAfter {
-			if a.Capable == Yes && notRegistered(open.Codes) {
-				open.ClosedAt, open.ClosedBy = now, "registered"
-			}
-			list = append(list, *open)
+// Distinct returns each sign-in once, oldest first. Of a row that came more than
+// once the fullest counts: the log publishes rows before it knows what the
+// policies said, and again when it does.
+// Source: https://learn.microsoft.com/entra/identity/monitoring-health/reports-faq
+func Distinct(rows []SignIn) []SignIn {
+	fullest := map[string]SignIn{}
+	for _, r := range rows {
+		if have, known := fullest[r.ID]; !known || fuller(r, have) > 0 {
+			fullest[r.ID] = r
 		}
-		open = nil
+	}
+	list := make([]SignIn, 0, len(fullest))
+	for _, r := range fullest {
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(x, y SignIn) int {
+		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(successLast(x), successLast(y)), cmp.Compare(x.ID, y.ID))
+	})
+	return list
+}
+
+// successLast: a prompt and the success that it leads to bear the same second.
+func successLast(r SignIn) int {
+	if r.ErrorCode == 0 {
+		return 1
+	}
+	return 0
+}
+
+// fuller orders two versions of one row: above zero if x says more. It compares
+// all that a lock-out is made of, so that the arrival never decides.
+func fuller(x, y SignIn) int {
+	return cmp.Or(
+		cmp.Compare(len(x.Applied), len(y.Applied)),
+		cmp.Compare(len(stoppedBy(x)), len(stoppedBy(y))),
+		-cmp.Compare(uint(x.ErrorCode), uint(y.ErrorCode)), // a success first; a missing code, -1, last
+		cmp.Compare(x.CAStatus, y.CAStatus),
+		cmp.Compare(x.ClientAppUsed, y.ClientAppUsed),
+		-x.CreatedAt.Compare(y.CreatedAt),
+		cmp.Compare(x.UserID, y.UserID),
+		slices.Compare(stoppedBy(x), stoppedBy(y)),
+	)
+}
+
+func lockOutsOf(a Account, history []SignIn, audited, now time.Time) []LockOut {
+	var list []LockOut
+	var open incident
+	// registered ends the incident if its person was found capable after it.
+	registered := func() bool {
+		l, closed := CloseRegistered(open.lockOut(a.ID), a, audited)
+		if closed && audited.Sub(open.openedAt) >= LockOutAfter {
+			list = append(list, l)
+		}
+		return closed
 	}
 	for _, r := range history {
-		if r.ErrorCode == 0 {
-			if open != nil && r.CreatedAt.Sub(open.OpenedAt) >= LockOutAfter {
-				open.ClosedAt, open.ClosedBy = r.CreatedAt, "signed in"
-				list = append(list, *open)
+		if r.CreatedAt.After(audited) && open.attempts > 0 && registered() {
+			open = incident{} // what follows is another trouble
+		}
+		cause := CauseOf(r)
+		switch {
+		case r.ErrorCode == 0:
+			if open.attempts > 0 && r.CreatedAt.Sub(open.openedAt) >= LockOutAfter {
+				l := open.lockOut(a.ID)
+				l.ClosedAt, l.ClosedBy = r.CreatedAt, ClosedBySignIn
+				list = append(list, l)
 			}
-			open = nil
-			continue
-		}
-		cause, advice, ok := Cause(r.ErrorCode, LegacyClient(r.ClientAppUsed))
-		if !ok {
-			continue
-		}
-		if open == nil {
-			open = &LockOut{Account: a.ID, OpenedAt: r.CreatedAt}
-		}
-		open.Cause, open.Advice = cause, advice
-		open.LastAt = r.CreatedAt
-		open.Attempts++
-		if !slices.Contains(open.Codes, r.ErrorCode) {
-			open.Codes = append(open.Codes, r.ErrorCode)
-			slices.Sort(open.Codes)
+			open = incident{}
+		case cause.LockOut():
+			open.add(r, cause)
+		default:
+			open.mention(r, cause)
 		}
 	}
-	register()
+	if open.attempts > 0 && now.Sub(open.openedAt) >= LockOutAfter && !registered() {
+		list = append(list, open.lockOut(a.ID))
+	}
 	return list
 }
 
-func notRegistered(codes []int) bool {
-	return slices.ContainsFunc(codes, func(c int) bool { return c == 50072 || c == 50079 || c == 53010 })
+// incident collects the failures of a person up to a success.
+type incident struct {
+	openedAt, lastAt time.Time
+	attempts         int
+	codes            []int
+	cause            CauseRule
+	policies         []string
+}
+
+func (i *incident) add(r SignIn, cause CauseRule) {
+	if i.attempts == 0 {
+		i.openedAt = r.CreatedAt
+	}
+	i.lastAt = r.CreatedAt
+	i.attempts++
+	i.code(r.ErrorCode)
+	if cause.Weight < i.cause.Weight {
+		return
+	}
+	// The policies are those of the cause: others stopped other attempts.
+	if cause.Kind != i.cause.Kind {
+		i.policies = nil
+	}
+	i.cause = cause
+	for _, name := range stoppedBy(r) {
+		if !slices.Contains(i.policies, name) {
+			i.policies = append(i.policies, name)
+			slices.Sort(i.policies)
+		}
+	}
+}
+
+// mention shows a code that nobody knows beside those that stopped the person.
+func (i *incident) mention(r SignIn, cause CauseRule) {
+	if i.attempts > 0 && cause.Kind == CauseUnknown {
+		i.code(r.ErrorCode)
+	}
+}
+
+func (i *incident) code(c int) {
+	if !slices.Contains(i.codes, c) {
+		i.codes = append(i.codes, c)
+		slices.Sort(i.codes)
+	}
+}
+
+func (i *incident) lockOut(account string) LockOut {
+	return LockOut{
+		Account: account, Kind: i.cause.Kind, Cause: i.cause.Words, Advice: i.cause.Advice(), Policies: i.policies, Codes: i.codes,
+		Attempts: i.attempts, OpenedAt: i.openedAt, LastAt: i.lastAt,
+	}
+}
+
+// CloseRegistered closes the open lock-out of somebody who had to register and
+// whom an audit that began after their last attempt found capable. closed is
+// false, and the lock-out as it was, for all others: who has a method and cannot
+// use it is capable all the time.
+func CloseRegistered(l LockOut, a Account, audited time.Time) (_ LockOut, closed bool) {
+	switch l.Kind {
+	case CauseNotRegistered, CausePlace, CauseRisk:
+	default:
+		return l, false
+	}
+	if !l.ClosedAt.IsZero() || a.Capable != Yes || !audited.After(l.LastAt) {
+		return l, false
+	}
+	l.ClosedAt, l.ClosedBy = audited, ClosedByRegistering
+	return l, true
 }
 
 // breakerSpan is the time within which lock-outs count together.

@@ -24,6 +24,7 @@ var noon = time.Date(2026, time.December, 1, 12, 0, 0, 123456789, time.FixedZone
 // contract is what must hold of a store, whatever its table. Each test gets an
 // empty one.
 var contract = map[string]func(*testing.T, *store.Store){
+	"lock-outs change":                           lockOutsChange,
 	"records read back as written":               recordsReadBackAsWritten,
 	"records are copies":                         recordsAreCopies,
 	"one winner of fifty":                        oneWinnerOfFifty,

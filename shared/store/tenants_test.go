@@ -134,6 +134,9 @@ var operations = map[string]func(context.Context, *store.Store, rollout.TenantID
 	"PutLockOut": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
 		return s.PutLockOut(ctx, t, rollout.LockOut{Account: id})
 	},
+	"ChangeLockOut": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
+		return s.ChangeLockOut(ctx, t, rollout.LockOutChange{After: &rollout.LockOut{Account: id}})
+	},
 	"PutAcceptance": func(ctx context.Context, s *store.Store, t rollout.TenantID, id string) error {
 		return s.PutAcceptance(ctx, t, rollout.NamedAcceptance{Wave: "everyone", Account: id})
 	},

@@ -258,14 +258,9 @@ func ackAlerts(ctx context.Context, table *store.Store, tenant, id, by string, a
 
 // eachTenant hands over the alerts of one tenant, or of every one in the table.
 func eachTenant(ctx context.Context, table *store.Store, tenant string, do func(rollout.TenantID, []rollout.Alert) error) error {
-	tenants := []rollout.TenantID{rollout.TenantID(strings.ToLower(tenant))}
-	if tenant == "" {
-		var err error
-		if tenants, err = table.Tenants(ctx); err != nil {
-			return fmt.Errorf("list the tenants: %w", err)
-		}
-	} else if _, err := table.Config(ctx, tenants[0]); err != nil {
-		return fmt.Errorf("tenant %s: %w; name it by its initial domain, as in rollout.yaml", tenants[0], err)
+	tenants, err := tenantsOf(ctx, table, tenant)
+	if err != nil {
+		return err
 	}
 	for _, t := range tenants {
 		alerts, err := table.Alerts(ctx, t)

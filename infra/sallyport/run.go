@@ -37,6 +37,7 @@ func verbs() []verb {
 		gatesVerb(),
 		blastVerb(),
 		acceptVerb(),
+		incidentsVerb(),
 		pauseVerb(),
 		resumeVerb(),
 		rollbackVerb(),

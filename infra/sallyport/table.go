@@ -4,10 +4,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"sallyport/shared/rollout"
 	"sallyport/shared/store"
 )
 
@@ -27,4 +29,21 @@ func openTable(ctx context.Context, name string) (*store.Store, error) {
 		return nil, fmt.Errorf("find your AWS credentials: %w", err)
 	}
 	return store.New(store.NewDynamo(dynamodb.NewFromConfig(aws), name)), nil
+}
+
+// tenantsOf is the tenant that was named, by its initial domain, or all of the
+// stack's.
+func tenantsOf(ctx context.Context, table *store.Store, tenant string) ([]rollout.TenantID, error) {
+	if tenant == "" {
+		tenants, err := table.Tenants(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the tenants: %w", err)
+		}
+		return tenants, nil
+	}
+	t := rollout.TenantID(strings.ToLower(tenant))
+	if _, err := table.Config(ctx, t); err != nil {
+		return nil, fmt.Errorf("tenant %s: %w; name it by its initial domain, as in rollout.yaml", t, err)
+	}
+	return []rollout.TenantID{t}, nil
 }

@@ -103,6 +103,12 @@ func securityAlert(w Warning) mail.SecurityAlert {
 	a.OccurredAt, a.SeenAt, a.What, a.Lately = w.Alert.OccurredAt, w.Alert.SeenAt, mail.Line(w.Alert.Text), w.Lately
 	a.Fired, a.Update = w.Alert.Kind == rollout.AlertMonitor, w.Fired != nil
 	a.Custodian = w.keeper(w.Alert.Account)
+	switch w.Alert.Kind {
+	case rollout.AlertDrill:
+		a.Care, a.CareStep = "A drill was failed", "Let whoever keeps the account sign in with it while the next window is open."
+	case rollout.AlertSilent:
+		a.Care, a.CareStep = "Notifications of Microsoft Graph may not arrive", "Look at the functions webhook and subscriptions: what the next self-test says is in their logs. Sign-ins are still polled every five minutes."
+	}
 	if w.Drill != nil {
 		a.Drill = &mail.OpenDrill{Opened: w.Drill.OpenedAt, Closes: w.Drill.ClosesAt}
 	}

@@ -114,6 +114,8 @@ func WhatHappened(a rollout.Alert) string {
 	switch {
 	case a.Kind == rollout.AlertMonitor:
 		return "was used, says Azure Monitor; the log has no row yet"
+	case a.Kind == rollout.AlertDrill, a.Kind == rollout.AlertSilent:
+		return "has to be looked after: " + strings.TrimSuffix(mail.Line(a.Text).String(), ".")
 	case a.SignIn.ID == "":
 		return "was changed: " + strings.TrimSuffix(mail.Line(a.Text).String(), ".")
 	case a.SignIn.ErrorCode == 0:

@@ -30,6 +30,9 @@ type SecurityAlert struct {
 	// Repeat is set when nobody acknowledged; the fields about one alert, down
 	// from Account, are empty then.
 	Repeat *Repeat
+	// Care is set where nothing was done to the account, and something about it has
+	// to be looked after: what, in a few words, and what to do. What says more.
+	Care, CareStep Line
 	// Custodian is who keeps the account's credentials.
 	Custodian Name
 	Plan      string // link to the incident response plan; empty: none is named

@@ -32,6 +32,9 @@ func Samples() []Data {
 	drill.Drill = &OpenDrill{Opened: deadline.At(3, 0, london), Closes: deadline.At(15, 0, london)}
 	failed.Lately = rollout.Lately{SignIns: 41, Succeeded: 1, Tampered: 2}
 	changed.SignIn, changed.What = nil, "The FIDO2 security key was removed by admin@contoso.com"
+	care := changed
+	care.ID, care.Care, care.CareStep = "failed-drill-e1-001", "A drill was failed", "Let whoever keeps the account sign in with it while the next window is open."
+	care.What = "The drill was failed: nobody signed in."
 	fired.SignIn, fired.What, fired.Fired, fired.Plan = nil, "Azure Monitor saw a sign-in; the log's row is not here yet.", true, ""
 	update.Update, update.AckLink = true, ""
 	open := OpenAlert{At: deadline.At(3, 12, london), Account: "Emergency account 1", What: "signed in, from Leeds, GB, 203.0.113.20, with Azure Portal", Keeper: "Chief Operating Officer"}
@@ -126,7 +129,7 @@ func Samples() []Data {
 			},
 			Counts: []Count{{"announcements", 127}, {"reminders", 143}, {"people locked out and helped", 3}, {"days on hold", 1}},
 		},
-		signIn, failed, drill, changed, fired, update, call, again,
+		signIn, failed, drill, changed, fired, update, call, again, care,
 	}...)
 }
 

@@ -46,7 +46,7 @@ func (l letter) invitation(s mail.Session, organizer, attendee mail.Address) mai
 	}
 	return mail.Invitation{
 		UID: fmt.Sprintf("training.%s@%s", l.account.ID, l.cfg.Tenant), Sequence: s.Sequence, Cancelled: s.Cancelled,
-		Title: s.Title, Start: start, End: end, Place: place, Organizer: organizer, Attendee: attendee,
+		Title: s.Title, Start: start, End: end, Place: place, Organizer: organizer, Attendees: []mail.Address{attendee},
 	}
 }
 

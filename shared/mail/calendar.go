@@ -16,11 +16,16 @@ type Invitation struct {
 	Sequence  int
 	Cancelled bool
 	Title     Line
-	Start     time.Time
-	End       time.Time
-	Place     string // a link; empty: none
-	Organizer Address
-	Attendee  Address
+	// Description is read by whoever may see the calendar; empty: none.
+	Description string
+	Start       time.Time
+	End         time.Time
+	Place       string // a link; empty: none
+	Organizer   Address
+	Attendees   []Address
+	// Aside: it is private, and shown as free time. It takes a few minutes of a long
+	// window, and is nobody's business.
+	Aside bool
 }
 
 // Calendar writes an invitation as iCalendar: METHOD REQUEST, or CANCEL for one
@@ -49,8 +54,17 @@ func Calendar(i Invitation, stamp time.Time) ([]byte, error) {
 		event.SetLocation(i.Place)
 		event.SetURL(i.Place)
 	}
+	if i.Description != "" {
+		event.SetDescription(i.Description)
+	}
+	if i.Aside {
+		event.SetClass(ics.ClassificationPrivate)
+		event.SetTimeTransparency(ics.TransparencyTransparent)
+	}
 	event.SetOrganizer(i.Organizer.Email, ics.WithCN(i.Organizer.Name.String()))
-	event.AddAttendee(i.Attendee.Email, ics.WithCN(i.Attendee.Name.String()), ics.ParticipationRoleOptParticipant, ics.WithRSVP(false))
+	for _, a := range i.Attendees {
+		event.AddAttendee(a.Email, ics.WithCN(a.Name.String()), ics.ParticipationRoleOptParticipant, ics.WithRSVP(false))
+	}
 	return []byte(calendar.Serialize(ics.WithNewLineWindows)), nil
 }
 

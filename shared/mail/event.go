@@ -2,10 +2,8 @@ package mail
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
-	ics "github.com/arran4/golang-ical"
 	gomail "github.com/wneessen/go-mail"
 )
 
@@ -22,40 +20,21 @@ type Event struct {
 	Cancelled            bool
 }
 
-// calendarFile writes the event as a calendar asks for it: a request (or its
-// cancellation) from the sender to everybody who is written to. A file that is
-// only published could not be moved or taken back. Its times are in UTC, so that
-// it needs no table of time zones and no clock change can shift it; it is shown
-// as free time, because nobody is busy for a week.
-// Source: https://www.rfc-editor.org/rfc/rfc5546#section-3.2
+// calendarFile writes the event for the calendars of everybody who is written to.
+// A file that is only published could not be moved or taken back.
 func (h Header) calendarFile() (text string, kind gomail.ContentType, err error) {
 	e := h.Event
-	switch {
-	case e.UID == "":
-		return "", "", errors.New("the calendar event has no id")
-	case e.Stamp.IsZero() || !e.Opens.Before(e.Closes):
-		return "", "", errors.New("the calendar event ends before it begins")
+	if e.Stamp.IsZero() {
+		return "", "", errors.New("nobody knows when the calendar event was made")
 	}
-	method, status := ics.MethodRequest, ics.ObjectStatusConfirmed
-	if e.Cancelled {
-		method, status = ics.MethodCancel, ics.ObjectStatusCancelled
+	i := Invitation{
+		UID: escaped(e.UID, ".") + "@sallyport." + h.From.domain(), Sequence: e.Sequence, Cancelled: e.Cancelled,
+		Title: Line(e.Summary), Description: e.Description, Start: e.Opens, End: e.Closes,
+		Organizer: h.From, Attendees: h.To, Aside: true,
 	}
-	c := ics.NewCalendar()
-	c.SetProductId("-//Sallyport//Drills//EN")
-	c.SetMethod(method)
-	event := c.AddEvent(escaped(e.UID, ".") + "@sallyport." + h.From.domain())
-	event.SetDtStampTime(e.Stamp)
-	event.SetSequence(e.Sequence)
-	event.SetStartAt(e.Opens)
-	event.SetEndAt(e.Closes)
-	event.SetSummary(oneLine(e.Summary))
-	event.SetDescription(e.Description)
-	event.SetStatus(status)
-	event.SetClass(ics.ClassificationPrivate)
-	event.SetTimeTransparency(ics.TransparencyTransparent)
-	event.SetOrganizer(h.From.Email)
-	for _, to := range h.To {
-		event.AddAttendee(to.Email, ics.ParticipationStatusNeedsAction, &ics.KeyValues{Key: string(ics.ParameterRsvp), Value: []string{"FALSE"}})
+	if e.UID == "" {
+		i.UID = ""
 	}
-	return c.Serialize(ics.WithNewLineWindows), gomail.ContentType(fmt.Sprintf("text/calendar; method=%s", method)), nil
+	file, err := Calendar(i, e.Stamp)
+	return string(file), gomail.ContentType("text/calendar; method=" + string(i.method())), err
 }

@@ -73,7 +73,7 @@ func TestCalendarFile(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"mailto:megan.bowen@contoso.com FALSE", "mailto:security@fabrikam.com FALSE"}, attendees); diff != "" {
+	if diff := cmp.Diff([]string{"mailto:megan.bowen@contoso.com false", "mailto:security@fabrikam.com false"}, attendees); diff != "" {
 		t.Errorf("attendees (-want +got):\n%s", diff)
 	}
 	if string(invitation(t, nil)) != string(raw) {

@@ -51,7 +51,7 @@ func appointment() mail.Invitation {
 	return mail.Invitation{
 		UID: "training.1@contoso.onmicrosoft.com", Sequence: 1, Title: "The second step, together", Start: start, End: start.Add(30 * time.Minute),
 		Place: "https://meet.contoso.com/x", Organizer: mail.Address{Name: "IT Help Desk", Email: "help@contoso.com"},
-		Attendee: mail.Address{Name: "Megan Bowen", Email: "megan.bowen@contoso.com"},
+		Attendees: []mail.Address{{Name: "Megan Bowen", Email: "megan.bowen@contoso.com"}},
 	}
 }
 
@@ -90,7 +90,7 @@ func TestNameCannotBecomeACalendarLine(t *testing.T) {
 		"x\r\nATTENDEE:mailto:evil@example.com", `x";RSVP=TRUE:mailto:evil@example.com`, "x:mailto:evil@example.com", "x;ROLE=CHAIR", strings.Repeat("ア", 5000), "\u202eevil",
 	} {
 		i := appointment()
-		i.Attendee.Name, i.Organizer.Name, i.Title = mail.Name(hostile), mail.Name(hostile), mail.Line(hostile)
+		i.Attendees[0].Name, i.Organizer.Name, i.Title = mail.Name(hostile), mail.Name(hostile), mail.Line(hostile)
 		file, err := mail.Calendar(i, i.Start)
 		if err != nil {
 			t.Fatal(err)

@@ -129,7 +129,7 @@ func (w *world) samples(t *testing.T) {
 			if reply.StatusCode != statuses[name] {
 				t.Errorf("%s: status %d, want %d", name, reply.StatusCode, statuses[name])
 			}
-		case strings.HasSuffix(name, "-schedule.json"), name == "audit-continue.json":
+		case strings.HasSuffix(name, "-schedule.json"), name == "audit-continue.json", name == "enforce-waiting.json":
 			if string(answer) != "null" {
 				t.Errorf("%s: answered %s", name, answer)
 			}

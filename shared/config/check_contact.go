@@ -107,6 +107,9 @@ func (c checker) languages(m *rollout.Communication) {
 
 // delivery checks when and whither messages to people go.
 func (c checker) delivery(m rollout.Communication) {
+	for i, day := range m.QuietDays {
+		c.choice(item("communication.quietDays", i), day, weekdays())
+	}
 	const quiet = "communication.quietHours"
 	c.between(quiet+".fromHour", float64(m.Quiet.From), 0, 23)
 	c.between(quiet+".toHour", float64(m.Quiet.To), 0, 23)
@@ -254,4 +257,9 @@ func (c checker) webAddress(path, value string, schemes ...string) {
 	if u, err := url.Parse(value); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
 		c.fail(path, "%s is no web address that begins with %s://", quote(value), schemes[0])
 	}
+}
+
+// weekdays are the words of the days of the week.
+func weekdays() []string {
+	return []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 }

@@ -94,6 +94,8 @@ func hints() map[string]hint {
 		"communication.languages":          {"the languages that people are written to in, the fallback first", "languages: [en]", no},
 		"communication.languages[]":        {"a language that the messages are written in", "languages: [en]", no},
 
+		"communication.quietDays":                      {"the days of the week on which nobody is written to; [] for none", "quietDays: [saturday, sunday]", no},
+		"communication.quietDays[]":                    {"a day of the week, in lower case", "quietDays: [saturday, sunday]", no},
 		"communication.quietHours":                     {"the hours in which nobody is written to, by the reader's own clock: fromHour in the evening, toHour in the morning", "quietHours: {fromHour: 18, toHour: 8}", no},
 		"communication.quietHours.fromHour":            {"the hour at which the quiet begins, 0 to 23", "fromHour: 18", yes},
 		"communication.quietHours.toHour":              {"the hour at which it ends, 0 to 23, another than fromHour", "toHour: 8", yes},

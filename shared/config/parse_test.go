@@ -203,6 +203,7 @@ func TestParseRefuses(t *testing.T) {
 		{"webhook at home", with(t, `{sms: ["+442079460001"]}`, "{webhook: https://10.0.0.7/hook}"), "alerts.webhook", 15, "from outside"},
 		{"webhook at oneself", with(t, `{sms: ["+442079460001"]}`, "{webhook: https://localhost/hook}"), "alerts.webhook", 15, "from outside"},
 		{"the same contact twice", with(t, `"+442079460001"]`, `"+442079460001"], contacts: [{name: Ana, email: ana@fabrikam.com}, {name: Ana, phone: "+442079460002"}]`), "alerts.contacts[1].name", 15, "already"},
+		{"quiet on no day of the week", communicating(t, "quietDays: [sunnday]"), "communication.quietDays[0]", 13, "did you mean sunday"},
 		{"quiet at no hour of the day", communicating(t, "quietHours: {fromHour: 24, toHour: 8}"), "communication.quietHours.fromHour", 13, "out of range"},
 		{"quiet around the clock", communicating(t, "quietHours: {fromHour: 8, toHour: 8}"), "communication.quietHours.toHour", 13, "same hour"},
 		{"quiet without an end", communicating(t, "quietHours: {fromHour: 8}"), "communication.quietHours.toHour", 13, "missing"},

@@ -239,6 +239,27 @@ func TestMayWrite(t *testing.T) {
 	}
 }
 
+// TestQuietDays: the weekend is the operator's, and holidays are quiet on any.
+func TestQuietDays(t *testing.T) {
+	for _, tt := range []struct {
+		name, now string
+		quiet     []string
+		want      bool
+	}{
+		{"Friday, of a weekend on Friday and Saturday", "2027-01-08 10:00", []string{"friday", "saturday"}, false},
+		{"Sunday, of the same", "2027-01-10 10:00", []string{"friday", "saturday"}, true},
+		{"Sunday, without a weekend", "2027-01-10 10:00", []string{}, true},
+		{"Sunday, where nothing is said", "2027-01-10 10:00", nil, false},
+		{"a holiday, without a weekend", "2027-01-06 10:00", []string{}, false},
+	} {
+		cfg := rollout.Config{TimeZone: "Europe/London", Communication: rollout.Communication{QuietDays: tt.quiet}}
+		cfg.Enforcement.Holidays = []rollout.Date{day(t, "2027-01-06")}
+		if got := rollout.MayWrite(cfg, rollout.Account{Country: "GB"}, at(t, "Europe/London", tt.now)); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestEveryCountryHasAClock: each country of the table names a zone that there is.
 func TestEveryCountryHasAClock(t *testing.T) {
 	now := at(t, "UTC", "2027-01-05 12:00")

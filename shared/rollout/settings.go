@@ -215,6 +215,9 @@ type Communication struct {
 	Languages []string `json:"languages"` // the first is the fallback
 	// Quiet are the hours in which nobody is written to, by their own clock.
 	Quiet QuietHours `json:"quietHours"`
+	// QuietDays are the days of the week on which nobody is written to, in lower
+	// case; nil: Saturday and Sunday.
+	QuietDays []string `json:"quietDays"`
 	// Done says whether who has just registered hears once that all is done.
 	Done bool `json:"done"`
 	// Redirect sends every message to a person to this address instead, marked:

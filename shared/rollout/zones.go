@@ -1,6 +1,10 @@
 package rollout
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // countryZones names the time zone of each country (ISO 3166) whose people all
 // live by one clock, give or take an hour. Countries that are wider, and those
@@ -91,13 +95,22 @@ func (c clocks) of(a Account) *time.Location {
 // working day and outside the quiet hours, by their own clock.
 func (c Config) mayWrite(own *time.Location, now time.Time) bool {
 	local := now.In(own)
-	return c.Enforcement.WorkingDay(DateOf(local)) && !c.Communication.Quiet.holds(local.Hour())
+	day := DateOf(local)
+	return !slices.Contains(c.Enforcement.Holidays, day) && !c.Communication.quietOn(day.Weekday()) && !c.Communication.Quiet.holds(local.Hour())
 }
 
 // MayWrite reports whether a person may be written to at that moment, by the
 // clock of their country. Only an alert may come at night.
 func MayWrite(cfg Config, a Account, now time.Time) bool {
 	return cfg.mayWrite(newClocks(cfg.Location()).of(a), now)
+}
+
+// quietOn: not everybody's weekend is Saturday and Sunday.
+func (c Communication) quietOn(day time.Weekday) bool {
+	if c.QuietDays == nil {
+		return day == time.Saturday || day == time.Sunday
+	}
+	return slices.Contains(c.QuietDays, strings.ToLower(day.String()))
 }
 
 // QuietHours are those in which nobody is written to, from an hour of the evening

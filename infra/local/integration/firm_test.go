@@ -104,8 +104,15 @@ func (f *firm) person(t *testing.T, upn string, methods ...tenant.MethodKind) st
 // runs on any day, at any hour.
 func (f *firm) config(t *testing.T, start rollout.Date) rollout.Config {
 	t.Helper()
+	loc, err := time.LoadLocation("Europe/London")
+	must(t, err)
+	quiet := 3
+	if hour := now().In(loc).Hour(); hour == 2 || hour == 3 {
+		quiet = 5
+	}
 	text := strings.NewReplacer(
 		"ANNOUNCE", start.AddDays(-7).String(), "DEADLINE", deadline(start).String(), "NEXT-YEAR", start.AddDays(365).String(),
+		"QUIET-FROM", fmt.Sprint(quiet), "QUIET-TO", fmt.Sprint(quiet+1),
 		"EMERGENCY-1", f.emergency[0], "EMERGENCY-2", f.emergency[1],
 	).Replace(`
 tenant: contoso.onmicrosoft.com
@@ -123,6 +130,8 @@ exemptions:
 communication:
   from: "Contoso IT <it@contoso.com>"
   helpDesk: {name: IT Help Desk, email: help@contoso.com, phone: "+44 20 7946 0100", hours: "Monday to Friday, 8 to 18"}
+  quietDays: []
+  quietHours: {fromHour: QUIET-FROM, toHour: QUIET-TO}
 alerts: {email: [security@fabrikam.com]}
 waivers:
   - {gate: enforcement-window, owner: it@contoso.com, reason: "This test runs at any hour", until: NEXT-YEAR}

@@ -105,6 +105,9 @@ func TestRollbackAndResume(t *testing.T) {
 	}
 	b.mustRun(t, 3)
 	b.expect(t, rollout.WaveRolledBack, rollout.StateReportOnly)
+	if again := b.outcome(t, o.ID); again.Version != o.Version {
+		t.Error("an order that was carried out was carried out again")
+	}
 	told := slices.DeleteFunc(slices.Clone(b.queue.items), func(id string) bool { return !strings.HasPrefix(id, "rollback.everyone") })
 	if len(told) != 1 {
 		t.Errorf("the operators were told %v, want once", told)

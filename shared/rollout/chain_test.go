@@ -196,6 +196,10 @@ func TestChainBreaks(t *testing.T) {
 			more, _ := rollout.Seal(rollout.Change{Kind: rollout.ChangeNote, What: "x"}, rollout.ChangeHead{Seq: 5, Hash: l[4].Hash})
 			return append(l, more), h
 		}, 6},
+		"the head set back by two": {func(l []rollout.Change, h rollout.ChangeHead) ([]rollout.Change, rollout.ChangeHead) {
+			h.Seq, h.Hash = 3, l[2].Hash
+			return l, h
+		}, 4},
 		"numbered anew": {func(l []rollout.Change, h rollout.ChangeHead) ([]rollout.Change, rollout.ChangeHead) {
 			l = slices.Delete(l, 1, 3)
 			l[1].Seq, l[2].Seq = 2, 3

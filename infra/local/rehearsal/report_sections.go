@@ -119,7 +119,7 @@ var kindWords = []struct {
 	{rollout.MessageHoldout, "how to get in", "holdout note", "people not registered after their date"},
 	{rollout.MessageTeam, "who of a team is stopped", "note to a manager", "managers, once for all of theirs"},
 	{rollout.MessageColleague, "welcome", "welcome note", "people who join after the switch"},
-	{rollout.MessageBetter, "a better method", "note on a better method", "those with SMS or voice alone"},
+	{rollout.MessageBetter, "a better method", "better-method note", "those with SMS or voice alone"},
 	{rollout.MessageDone, "all is done", "note that all is done", "people who have just registered"},
 	{rollout.MessageHoldouts, "who is stopped since a week", "list of holdouts", "operator"},
 	{rollout.MessageDrill, "drill is due", "drill notice", "security"},

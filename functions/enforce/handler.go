@@ -12,8 +12,8 @@ import (
 // cannot wait that long.
 type Event struct {
 	job.ScheduledEvent
-	// Waiting asks for those tenants alone for which an order of the operator's or
-	// a verdict of the circuit breaker waits.
+	// Waiting asks for those tenants alone for which something waits, see
+	// [Enforce.Waiting].
 	Waiting bool `json:"waiting"`
 }
 

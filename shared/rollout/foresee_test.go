@@ -70,6 +70,9 @@ func TestForesee(t *testing.T) {
 		{"observed", "since five days, in three", func(_ *testing.T, s *scene) {
 			s.wave("everyone").ObservedFrom = s.now.Add(-5*24*time.Hour - 2*time.Hour)
 		}, "2026-12-23", rollout.WillHold, "7 days by then"},
+		{"observed", "seven days to the minute", func(t *testing.T, s *scene) {
+			s.wave("everyone").ObservedFrom = at(t, "Europe/London", "2026-12-16 09:00")
+		}, "2026-12-23", rollout.WillHold, "7 days by then"},
 		{"observed", "no verdicts yet", func(_ *testing.T, s *scene) { s.seen.Observations = nil }, "", rollout.Unforeseen, "no verdict"},
 		{"observed", "not begun, in time", func(_ *testing.T, s *scene) { s.wave("everyone").ObservedFrom = time.Time{} }, "", rollout.Unforeseen, "must by 2027-01-05"},
 		{"observed", "not begun, a week ahead", func(_ *testing.T, s *scene) { s.wave("everyone").ObservedFrom = time.Time{} }, "2026-12-28", rollout.Unforeseen, "must by 2026-12-21"},
@@ -89,6 +92,7 @@ func TestForesee(t *testing.T) {
 		{"notice-given", "not told yet, and there is time", func(_ *testing.T, s *scene) { s.known.Messages = nil }, "", rollout.Unforeseen, "delivered by 2026-12-29 is in time"},
 		{"notice-given", "not told, 14 days ahead", func(_ *testing.T, s *scene) { s.known.Messages = nil }, "2027-01-04", rollout.Unforeseen, "delivered by 2026-12-21 is in time"},
 		{"notice-given", "not told, 13 days ahead", func(_ *testing.T, s *scene) { s.known.Messages = nil }, "2027-01-03", rollout.Unforeseen, "left out until"},
+		{"notice-given", "three not told, 13 days ahead", func(t *testing.T, s *scene) { fourUntold(t, s); s.account("m17").Capable = rollout.Yes }, "2027-01-03", rollout.Unforeseen, "3 people cannot be told in time"},
 		{"notice-given", "four not told, 13 days ahead", fourUntold, "2027-01-03", rollout.WillFail, "4 people can no longer be told 14 days before"},
 		{"notice-given", "not told, and Security Defaults leave nobody out", func(_ *testing.T, s *scene) {
 			s.known.Messages, s.seen.Audit.Method = nil, rollout.MethodSecurityDefaults
@@ -106,6 +110,8 @@ func TestForesee(t *testing.T) {
 			s.cfg.Exemptions = []rollout.Exemption{{Account: "m01", Expires: day(t, "2027-02-01")}}
 		}, "", rollout.Unforeseen, "not all in force"},
 
+		{"coverage", "no account was read", func(_ *testing.T, s *scene) { s.seen.Accounts = nil }, "", rollout.Unforeseen, "nobody yet"},
+		{"help-desk", "which needs no accounts", func(_ *testing.T, s *scene) { s.seen.Accounts = nil }, "", rollout.WillHold, "IT Help Desk"},
 		{"coverage", "now", nil, "", rollout.WillHold, "19 of 20"},
 		{"coverage", "two by text message alone, after the end", func(_ *testing.T, s *scene) {
 			s.account("m01").Strength, s.account("m02").Strength = rollout.StrengthWeak, rollout.StrengthWeak

@@ -56,9 +56,9 @@ const noAccounts = "no account was read"
 // group. Security Defaults leave nobody out.
 func (in gateInput) spared() []string {
 	owned, created := in.known.Owned(in.wave.Name)
-	policy, read := in.live().Policy(owned.ID)
+	policy, _ := in.live().Policy(owned.ID) // one that was not read excludes nobody
 	group := in.live().Groups[GroupExempt]
-	if !in.conditionalAccess() || !created || !read || !group.Opened || !containsFold(policy.ExcludeGroups, in.known.groupIDs()[GroupExempt]) {
+	if !in.conditionalAccess() || !created || !group.Opened || !containsFold(policy.ExcludeGroups, in.known.groupIDs()[GroupExempt]) {
 		return nil
 	}
 	return group.Members

@@ -99,6 +99,7 @@ var gateCases = []struct {
 		s.now = at(t, "Europe/London", "2027-02-01 10:00")
 		s.account("admin1").Strength, s.account("admin2").Strength = rollout.StrengthWeak, rollout.StrengthWeak
 	}, false, "0 capable"},
+	{"capable-admin", "one is enough", func(_ *testing.T, s *scene) { s.account("admin1").Capable = rollout.No }, true, "1 capable"},
 	{"capable-admin", "no accounts", func(_ *testing.T, s *scene) { s.seen.Accounts = nil }, false, "0 capable"},
 	{"capable-admin", "the only ones are emergency accounts since today", func(_ *testing.T, s *scene) {
 		s.cfg.EmergencyAccounts = append(s.cfg.EmergencyAccounts, rollout.EmergencyAccount{ID: "admin1"}, rollout.EmergencyAccount{ID: "ADMIN2"})
@@ -143,6 +144,7 @@ var gateCases = []struct {
 
 	{"permissions", "not read", func(_ *testing.T, s *scene) { s.seen.Live = nil }, false, "not read"},
 	{"permissions", "the reader's are not known", func(_ *testing.T, s *scene) { s.seen.Audit.Granted = nil }, false, "reader lacks"},
+	{"permissions", "the reader lacks one", func(_ *testing.T, s *scene) { s.seen.Audit.Granted = rollout.ReaderPermissions()[1:] }, false, "the reader lacks " + rollout.ReaderPermissions()[0]},
 	{"permissions", "the writer has too much", func(_ *testing.T, s *scene) {
 		s.seen.Live.Granted = append(rollout.WriterPermissions(), "Directory.ReadWrite.All")
 	}, false, "too much: Directory.ReadWrite.All"},
@@ -218,6 +220,12 @@ var gateCases = []struct {
 	{"observed", "a verdict that nobody knows", func(_ *testing.T, s *scene) {
 		s.seen.Observations = append(s.seen.Observations, rollout.Observation{Account: "m02", Policy: policyEveryone, Result: "unknownFutureValue", LastAt: s.now.Add(-6 * 24 * time.Hour)})
 	}, false, "missing data"},
+	{"observed", "such a verdict, seven days old to the minute", func(_ *testing.T, s *scene) {
+		s.seen.Observations = append(s.seen.Observations, rollout.Observation{Account: "m02", Policy: policyEveryone, Result: "unknownFutureValue", LastAt: s.now.Add(-7 * 24 * time.Hour)})
+	}, false, "missing data"},
+	{"observed", "the policy was never created", func(_ *testing.T, s *scene) {
+		s.known.Policies[2].ID, s.seen.Observations[0].Policy = "", ""
+	}, false, "not created"},
 	{"observed", "such a verdict on somebody who has left", func(_ *testing.T, s *scene) {
 		s.seen.Observations = append(s.seen.Observations, rollout.Observation{Account: "gone", Policy: policyEveryone, Result: "unknownFutureValue", LastAt: s.now.Add(-8 * 24 * time.Hour)})
 	}, true, "verdicts on 1"},

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -218,10 +219,28 @@ func TestExpiryIsTold(t *testing.T) {
 	}
 	s = sample(t)
 	s.cfg.Exemptions = []rollout.Exemption{{Account: "m03", Expires: rollout.DateOf(s.now).AddDays(7)}}
+	s.now = at(t, "Europe/London", "2027-01-12 09:00")
+	slices.SortStableFunc(s.seen.Accounts, func(a, b rollout.Account) int { return cmp.Compare(order(a), order(b)) })
+	for _, task := range tasks(t, s.planSwitch()) {
+		if len(task.Accounts) != 1 || task.Accounts[0] != "m03" || task.Count != 1 {
+			t.Errorf("the task is about %v (%d), want m03 alone", task.Accounts, task.Count)
+		}
+	}
+	if got := tasks(t, s.planSwitch()); len(got) != 1 {
+		t.Errorf("as soon as it is morning, of the first account of all: %v", got)
+	}
 	s.now = at(t, "Europe/London", "2027-01-12 08:59")
 	if got := tasks(t, s.planSwitch()); len(got) != 0 {
 		t.Errorf("before the morning: %v", got)
 	}
+}
+
+// order puts m03 before everybody else.
+func order(a rollout.Account) int {
+	if a.ID == "m03" {
+		return 0
+	}
+	return 1
 }
 
 // TestExpiryIsToldOnce is a property: late and skipped runs tell of each window at

@@ -122,11 +122,11 @@ func (r run) takeBack(ctx context.Context, record rollout.ChangeOver, a rollout.
 	until := r.Clock.Now().Add(backFor)
 	for _, p := range a.Policies {
 		if err := r.insist(ctx, until, func() error { return r.reportOnly(ctx, p) }); err != nil {
-			return r.stuck(ctx, record, why, fmt.Errorf("put the policy of wave %s back to report-only: %w", p.Wave, err))
+			return stuck(why, fmt.Errorf("put the policy of wave %s back to report-only: %w", p.Wave, err))
 		}
 	}
 	if err := r.insist(ctx, until, func() error { return r.switchDefaults(ctx, true, backReason, 0) }); err != nil {
-		return r.stuck(ctx, record, why, err)
+		return stuck(why, err)
 	}
 	record.Failure = why.Error()
 	if err := r.endChangeOver(ctx, record, a, rollout.TakenBack, ""); err != nil {
@@ -135,11 +135,26 @@ func (r run) takeBack(ctx context.Context, record rollout.ChangeOver, a rollout.
 	return fmt.Errorf("the change-over was taken back, Security Defaults are on as before: %w", why)
 }
 
-// stuck tells the operator at once, who can do by hand what did not succeed.
-func (r run) stuck(ctx context.Context, record rollout.ChangeOver, why, err error) error {
-	failed := fmt.Errorf("SECURITY DEFAULTS ARE OFF AND NOT EVERY POLICY IS ON; the next run goes on. Switch either on by hand, in the Entra admin centre, now: %w", errors.Join(why, err))
-	_, told := r.Outbox.Post(ctx, r.cfg.Tenant, record.Warning(r.cfg, failed.Error(), r.now))
-	return errors.Join(failed, told)
+func stuck(why, err error) error {
+	return fmt.Errorf("SECURITY DEFAULTS ARE OFF AND NOT EVERY POLICY IS ON; the next run goes on. Switch either on by hand, in the Entra admin centre, now: %w", errors.Join(why, err))
+}
+
+// warnIfOpen tells the operator at once of a change-over that this run did not
+// end, for whatever reason: by hand it can be ended sooner.
+func (r run) warnIfOpen(ctx context.Context, why error) error {
+	record, err := r.Table.ChangeOver(ctx, r.cfg.Tenant)
+	if err != nil {
+		return fmt.Errorf("read the record of the change-over: %w", err)
+	}
+	if !record.Open() || record.OffAt.IsZero() {
+		return nil
+	}
+	text := "a change-over from Security Defaults is open"
+	if why != nil {
+		text = why.Error()
+	}
+	_, err = r.Outbox.Post(ctx, r.cfg.Tenant, record.Warning(r.cfg, text, r.now))
+	return err
 }
 
 func (r run) reportOnly(ctx context.Context, p rollout.OwnedPolicy) error {

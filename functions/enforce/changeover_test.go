@@ -295,6 +295,31 @@ func TestChangeOverIsEndedAnyway(t *testing.T) {
 	}
 }
 
+// A run that cannot even read the tenant ends no change-over: the operator hears
+// that it is open, once, and only if the Defaults were touched.
+func TestOpenChangeOverIsTold(t *testing.T) {
+	for _, touched := range []bool{true, false} {
+		b := defaulted(t)
+		b.graph = &interference{Graph: b.graph, dies: 1}
+		open := rollout.ChangeOver{Wave: "everyone", BegunAt: b.clock.Now()}
+		if touched {
+			open.OffAt = b.clock.Now()
+		}
+		if err := b.table.PutChangeOver(t.Context(), b.cfg.Tenant, open); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := b.run(); !errors.Is(err, errGone) {
+				t.Fatalf("run answered %v, want that nothing answers", err)
+			}
+		}
+		told := slices.DeleteFunc(slices.Clone(b.queue.items), func(id string) bool { return !strings.HasPrefix(id, "hold.everyone.open-") })
+		if want := map[bool]int{true: 1, false: 0}[touched]; len(slices.Compact(told)) != want {
+			t.Errorf("touched %t: told %v, want %d", touched, told, want)
+		}
+	}
+}
+
 // A change-over is not begun without the time for the way back.
 func TestChangeOverNeedsTime(t *testing.T) {
 	for left, want := range map[time.Duration]bool{7 * time.Minute: false, 9 * time.Minute: true} {

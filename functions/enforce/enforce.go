@@ -95,7 +95,8 @@ func (e Enforce) Run(ctx context.Context, t rollout.TenantID, now time.Time, sum
 		sum.Note("paused", "true")
 		return failed
 	}
-	return errors.Join(failed, r.due(ctx, sum))
+	err = r.due(ctx, sum)
+	return errors.Join(failed, err, r.warnIfOpen(ctx, err))
 }
 
 // due does what the rules say is due now.

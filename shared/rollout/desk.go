@@ -12,18 +12,10 @@ import (
 // arrive late, and a failure is none until it is an hour old.
 const DeskLookBack = PollOverlap + LockOutAfter
 
-// WorkingTime reports whether the help desk can be expected to read: Monday to
-// Friday, no holiday, from 8 to 18 in the tenant's time zone. A lock-out that is
-// found outside of it waits for the next morning.
-func WorkingTime(cfg Config, now time.Time) bool {
-	local := now.In(cfg.Location())
-	day := DateOf(local)
-	switch {
-	case day.Weekday() == time.Saturday || day.Weekday() == time.Sunday, slices.Contains(cfg.Enforcement.Holidays, day):
-		return false
-	}
-	return local.Hour() >= 8 && local.Hour() < 18
-}
+// WorkingTime reports whether the help desk can be expected to read: when people
+// are written to, by the tenant's clock. A lock-out that is found outside of it
+// waits for the next morning.
+func WorkingTime(cfg Config, now time.Time) bool { return cfg.mayWrite(cfg.Location(), now) }
 
 // HistoryFrom is from when a person's sign-ins have to be read so that what is
 // found can be laid over what was recorded (stored, of that person alone): from

@@ -79,16 +79,6 @@ type Account struct {
 // both come after the password.
 func (a Account) Handed() bool { return a.ID != "" && (a.Member || a.Administrator) }
 
-// Slot numbers an account for people: 1 and 2.
-func (s State) Slot(a Account) int {
-	for i := range s.Accounts {
-		if s.Accounts[i].UserPrincipalName == a.UserPrincipalName {
-			return i + 1
-		}
-	}
-	return 0
-}
-
 // Done reports whether nothing is left to make.
 func (s State) Done() bool {
 	for _, a := range s.Accounts {
